@@ -1,0 +1,1 @@
+//! The pipeline graph: lineage, states, layout, renderers.

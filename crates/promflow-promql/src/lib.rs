@@ -1,0 +1,1 @@
+//! The PromQL engine: evaluates series by series.

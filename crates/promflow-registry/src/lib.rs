@@ -1,0 +1,1 @@
+//! Metric cells, data model and registry.

@@ -1,0 +1,1 @@
+//! The rule loop: recording rules, alert states.

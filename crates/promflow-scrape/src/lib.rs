@@ -1,0 +1,1 @@
+//! The scrape loop: fetch, parse, relabel, append.

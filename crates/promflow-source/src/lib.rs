@@ -1,0 +1,1 @@
+//! Finds metric definitions in source code.

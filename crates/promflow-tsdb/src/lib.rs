@@ -1,0 +1,1 @@
+//! Time series database: chunks and head, in Prometheus's encodings.
