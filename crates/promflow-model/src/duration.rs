@@ -22,9 +22,16 @@ pub fn parse(text: &str) -> Result<i64, String> {
             return Err(invalid());
         }
         let (number, after) = rest.split_at(digits);
-        let name_len = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let name_len = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
         let (name, after) = after.split_at(name_len);
-        let unit = UNITS.iter().position(|(n, _)| *n == name).ok_or_else(invalid)?;
+        if name.is_empty() {
+            return Err(invalid());
+        }
+        let unknown = || {
+            let (name, text) = (crate::quote::quote(name), crate::quote::quote(text));
+            format!("unknown unit {name} in duration {text}")
+        };
+        let unit = UNITS.iter().position(|(n, _)| *n == name).ok_or_else(unknown)?;
         if last_unit != usize::MAX && unit <= last_unit {
             return Err(invalid());
         }
@@ -108,5 +115,6 @@ mod tests {
         assert_eq!(parse(""), Err("empty duration string".to_owned()));
         assert_eq!(parse("1"), Err("not a valid duration string: \"1\"".to_owned()));
         assert_eq!(parse("294y"), Err("duration out of range".to_owned()));
+        assert_eq!(parse("1.5d"), Err("unknown unit \".\" in duration \"1.5d\"".to_owned()));
     }
 }

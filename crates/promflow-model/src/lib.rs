@@ -5,6 +5,7 @@
 //! equality is one comparison of bytes, and a clone is a reference count. The rejected model, a vector of name and
 //! value pairs, costs two allocations per label and a cache miss per comparison.
 
+mod alert;
 pub mod duration;
 pub mod float;
 mod labels;
@@ -14,10 +15,12 @@ pub mod quote;
 mod sample;
 pub mod time;
 
+pub use alert::{Alert, AlertSink};
 pub use labels::{Labels, LabelsBuilder, LabelsIter};
 pub use matcher::{MatchOp, Matcher};
 pub use metric::{Metadata, MetricType, is_legacy_label_name, is_legacy_metric_name};
 pub use sample::{NORMAL_NAN, STALE_NAN, Sample, is_stale_nan};
+pub use time::Clock;
 
 /// The label that holds the metric name.
 pub const METRIC_NAME: &str = "__name__";

@@ -2,6 +2,12 @@
 
 use jiff::Timestamp;
 
+/// Tells the time: the loops ask it, so that tests can control them.
+pub trait Clock: Send + Sync {
+    /// Returns the time in milliseconds since the epoch.
+    fn now_ms(&self) -> i64;
+}
+
 /// Writes RFC 3339 with as many fraction digits as are needed, as Go's `time.RFC3339Nano` in UTC.
 ///
 /// Units: milliseconds since the epoch; beyond the calendar's range the number itself is written.
