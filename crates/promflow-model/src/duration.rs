@@ -71,7 +71,7 @@ pub fn format(duration_ms: i64) -> String {
     for (name, ms) in UNITS {
         let ms = ms as u64;
         let exact_only = matches!(name, "y" | "w");
-        if exact_only && rest % ms != 0 {
+        if exact_only && !rest.is_multiple_of(ms) {
             continue;
         }
         let amount = rest / ms;

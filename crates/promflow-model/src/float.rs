@@ -1,14 +1,9 @@
 //! Floats as Go prints them: shortest digits, in the layouts that Prometheus uses on its several surfaces.
 
-/// Writes as Go's `FormatFloat(v, 'g', -1, 64)`, the exposition formats and `le` values: the exponent form below
-/// 1e-4 and from 1e6 on.
+/// Writes as Go's `FormatFloat(v, 'g', -1, 64)` and `%v`, the exposition formats and `le` values: the exponent form
+/// below 1e-4 and from 1e6 on.
 pub fn format_g(v: f64) -> String {
     layout(v, |exp| !(-4..6).contains(&exp))
-}
-
-/// Writes as Go's `%v`: like [`format_g`], but the upper exponent form starts at 1e21.
-pub fn format_v(v: f64) -> String {
-    layout(v, |exp| !(-4..21).contains(&exp))
 }
 
 /// Writes as Go's `FormatFloat(v, 'f', -1, 64)`: never an exponent.
@@ -111,26 +106,25 @@ mod tests {
 
     #[test]
     fn layouts_are_those_of_go() {
-        // value, g, v, f, e, json
-        let table: &[(f64, &str, &str, &str, &str, &str)] = &[
-            (0.0, "0", "0", "0", "0e+00", "0"),
-            (-0.0, "-0", "-0", "-0", "-0e+00", "-0"),
-            (1.0, "1", "1", "1", "1e+00", "1"),
-            (0.5, "0.5", "0.5", "0.5", "5e-01", "0.5"),
-            (123456.0, "123456", "123456", "123456", "1.23456e+05", "123456"),
-            (1546544.0, "1.546544e+06", "1546544", "1546544", "1.546544e+06", "1546544"),
-            (1e20, "1e+20", "100000000000000000000", "100000000000000000000", "1e+20", "100000000000000000000"),
-            (1e21, "1e+21", "1e+21", "1000000000000000000000", "1e+21", "1e+21"),
-            (0.0001, "0.0001", "0.0001", "0.0001", "1e-04", "0.0001"),
-            (0.00001, "1e-05", "1e-05", "0.00001", "1e-05", "0.00001"),
-            (1e-7, "1e-07", "1e-07", "0.0000001", "1e-07", "1e-07"),
-            (-2.5e-8, "-2.5e-08", "-2.5e-08", "-0.000000025", "-2.5e-08", "-2.5e-08"),
-            (f64::INFINITY, "+Inf", "+Inf", "+Inf", "+Inf", "+Inf"),
-            (f64::NAN, "NaN", "NaN", "NaN", "NaN", "NaN"),
+        // value, g, f, e, json
+        let table: &[(f64, &str, &str, &str, &str)] = &[
+            (0.0, "0", "0", "0e+00", "0"),
+            (-0.0, "-0", "-0", "-0e+00", "-0"),
+            (1.0, "1", "1", "1e+00", "1"),
+            (0.5, "0.5", "0.5", "5e-01", "0.5"),
+            (123456.0, "123456", "123456", "1.23456e+05", "123456"),
+            (1546544.0, "1.546544e+06", "1546544", "1.546544e+06", "1546544"),
+            (1e20, "1e+20", "100000000000000000000", "1e+20", "100000000000000000000"),
+            (1e21, "1e+21", "1000000000000000000000", "1e+21", "1e+21"),
+            (0.0001, "0.0001", "0.0001", "1e-04", "0.0001"),
+            (0.00001, "1e-05", "0.00001", "1e-05", "0.00001"),
+            (1e-7, "1e-07", "0.0000001", "1e-07", "1e-07"),
+            (-2.5e-8, "-2.5e-08", "-0.000000025", "-2.5e-08", "-2.5e-08"),
+            (f64::INFINITY, "+Inf", "+Inf", "+Inf", "+Inf"),
+            (f64::NAN, "NaN", "NaN", "NaN", "NaN"),
         ];
-        for (v, g, plain, f, e, json) in table {
+        for (v, g, f, e, json) in table {
             assert_eq!(format_g(*v), *g);
-            assert_eq!(format_v(*v), *plain);
             assert_eq!(format_f(*v), *f);
             assert_eq!(format_e(*v), *e);
             assert_eq!(format_json(*v), *json);
