@@ -17,6 +17,7 @@ mod recording;
 mod rule;
 mod series;
 mod snapshot;
+mod templates;
 
 pub use alerting::{ActiveAlert, AlertState};
 pub use context::RuleContext;
@@ -25,3 +26,4 @@ pub use manager::{GroupDefaults, Manager, ManagerOptions};
 pub use metrics::RuleMetrics;
 pub use rule::Health;
 pub use snapshot::{GroupSnapshot, RuleSnapshot};
+pub use templates::template_errors;

@@ -92,9 +92,9 @@ pub struct NumberLiteral {
 /// An instant vector selector.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VectorSelector {
-    /// The metric name as written before or inside the braces, or `""`; it also stands among the matchers.
+    /// The metric name as written before the braces, or `""`; it also stands among the matchers.
     pub name: String,
-    /// The matchers, in the order written, the name's own last.
+    /// The matchers, in the order written, that of a name before the braces last.
     pub matchers: Vec<Matcher>,
     /// `offset`, with its sign; looking back is positive.
     pub offset: Option<DurationExpr>,
@@ -162,8 +162,10 @@ pub struct DurationExpr {
 /// The kinds of duration expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DurationKind {
-    /// A duration or a number of seconds, in milliseconds.
+    /// A duration, or a number of seconds that is the whole expression, in milliseconds.
     Literal(i64),
+    /// A number inside a larger expression: a factor, or seconds with any fraction.
+    Number(f64),
     /// `step()`
     Step,
     /// `range()`
@@ -185,6 +187,7 @@ impl DurationExpr {
     pub fn literal_ms(&self) -> Option<i64> {
         match &self.kind {
             DurationKind::Literal(ms) => Some(*ms),
+            DurationKind::Number(seconds) => Some((seconds * 1e3) as i64),
             DurationKind::Paren(inner) => inner.literal_ms(),
             DurationKind::Unary(UnaryOp::Plus, inner) => inner.literal_ms(),
             DurationKind::Unary(UnaryOp::Minus, inner) => inner.literal_ms().map(|ms| -ms),
@@ -401,12 +404,7 @@ impl AggregateOp {
     pub fn has_param(self) -> bool {
         matches!(
             self,
-            Self::Topk
-                | Self::Bottomk
-                | Self::Quantile
-                | Self::CountValues
-                | Self::Limitk
-                | Self::LimitRatio
+            Self::Topk | Self::Bottomk | Self::Quantile | Self::CountValues | Self::Limitk | Self::LimitRatio
         )
     }
 

@@ -1,0 +1,387 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Prometheus monitoring and alerting of a backend, from the line of code to the person who is woken.
+#[derive(Debug, Parser)]
+#[command(name = "promflow", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  promflow up                                        the demo: a backend, its monitoring, an alert on demand
+  promflow fault errors on                           make the demo's backend fail, and watch the alert fire
+  promflow serve --config.file prometheus.yml        the engine on your own files
+  promflow flow --format svg -o flow.svg             draw the way from code to receiver
+  promflow query instant http://127.0.0.1:9090 up    ask a server";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the demo: a backend under traffic, scraped, stored, ruled and drawn
+    #[cfg(feature = "demo")]
+    Up(UpArguments),
+    /// Run the engine on your own configuration
+    Serve(Box<ServeArguments>),
+    /// Draw the flow chart: code, endpoint, job, recording rule, alert, route, receiver
+    Flow(FlowArguments),
+    /// Switch a fault of the demo's backend on or off
+    #[cfg(feature = "demo")]
+    Fault(FaultArguments),
+    /// Query a Prometheus-compatible server
+    #[command(subcommand)]
+    Query(QueryCommand),
+    /// A part of the demo in a process of its own; `up` starts it
+    #[cfg(feature = "demo")]
+    #[command(hide = true, name = "demo-part")]
+    DemoPart(DemoPartArguments),
+}
+
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub(crate) struct UpArguments {
+    /// Address of the server [default: 127.0.0.1:9090, or a free port where that is taken]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    pub(crate) listen_address: Option<String>,
+    /// Deliver alerts to this Alertmanager as well as showing them, for example http://127.0.0.1:9093
+    #[arg(long, value_name = "URL")]
+    pub(crate) alertmanager: Option<String>,
+    /// Let the backend use this Redis server, for example 127.0.0.1:6379
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) redis: Option<String>,
+    /// Requests per second that the traffic generator sends
+    #[arg(long, value_name = "RATE", default_value_t = 20)]
+    pub(crate) rate: u32,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub(crate) struct DemoPartArguments {
+    /// Which part
+    #[arg(value_enum)]
+    pub(crate) part: DemoPart,
+    /// Port of the backend
+    #[arg(long)]
+    pub(crate) port: u16,
+    /// Requests per second
+    #[arg(long, default_value_t = 20)]
+    pub(crate) rate: u32,
+    /// Redis server that the backend uses
+    #[arg(long)]
+    pub(crate) redis: Option<String>,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoPart {
+    Backend,
+    Traffic,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub(crate) struct FaultArguments {
+    /// errors, latency, credits or consumer
+    pub(crate) name: String,
+    /// on or off
+    #[arg(value_enum)]
+    pub(crate) switch: Switch,
+    /// Address of the backend
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+    pub(crate) backend: String,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Prometheus configuration file path
+    #[arg(long = "config.file", value_name = "FILE", default_value = "prometheus.yml")]
+    pub(crate) config_file: PathBuf,
+    /// How often to look for changes of configuration, rule and scrape files; 0 for never
+    #[arg(long = "config.auto-reload-interval", value_name = "DURATION", default_value = "5s")]
+    pub(crate) auto_reload_interval: Duration,
+    /// Address to listen on
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    pub(crate) listen_address: String,
+    /// The URL under which the server is reachable from outside, for links in alerts
+    #[arg(long = "web.external-url", value_name = "URL")]
+    pub(crate) external_url: Option<String>,
+    /// Enable reload and shutdown by HTTP request
+    #[arg(long = "web.enable-lifecycle")]
+    pub(crate) enable_lifecycle: bool,
+    /// How long samples are kept in memory
+    #[arg(long = "storage.tsdb.retention.time", value_name = "DURATION", default_value = "15d")]
+    pub(crate) retention_time: Duration,
+    /// How many bytes of samples are kept in memory; the oldest go first
+    #[arg(long = "storage.tsdb.retention.size", value_name = "SIZE", default_value = "1GB")]
+    pub(crate) retention_size: Size,
+    /// How long a query may take
+    #[arg(long = "query.timeout", value_name = "DURATION", default_value = "2m")]
+    pub(crate) query_timeout: Duration,
+    /// How many queries may run at once
+    #[arg(long = "query.max-concurrency", value_name = "N", default_value_t = 20)]
+    pub(crate) query_concurrency_max: usize,
+    /// How many samples a query may have in memory
+    #[arg(long = "query.max-samples", value_name = "N", default_value_t = 50_000_000)]
+    pub(crate) query_samples_max: usize,
+    /// How far back an instant vector looks for a sample
+    #[arg(long = "query.lookback-delta", value_name = "DURATION", default_value = "5m")]
+    pub(crate) lookback_delta: Duration,
+    /// How many rule groups may be evaluated at once
+    #[arg(long = "rules.max-concurrent-evals", value_name = "N", default_value_t = 4)]
+    pub(crate) rule_concurrency_max: usize,
+    /// How long to wait before an alert is sent to Alertmanager again
+    #[arg(long = "rules.alert.resend-delay", value_name = "DURATION", default_value = "1m")]
+    pub(crate) resend_delay: Duration,
+    /// How many alerts may wait for an Alertmanager
+    #[arg(long = "alertmanager.notification-queue-capacity", value_name = "N", default_value_t = 10_000)]
+    pub(crate) notification_queue_capacity: usize,
+    /// Alertmanager's configuration, for the flow chart [default: alertmanager.yml beside the configuration file]
+    #[arg(long = "alertmanager.config", value_name = "FILE")]
+    pub(crate) alertmanager_config: Option<PathBuf>,
+    /// Root of the source code, for the flow chart
+    #[arg(long = "source", value_name = "DIR")]
+    pub(crate) source: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: LogArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogArguments {
+    /// Log only messages of this severity and above
+    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub(crate) level: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FlowArguments {
+    /// Prometheus configuration file path
+    #[arg(long = "config.file", value_name = "FILE", default_value = "monitoring/prometheus.yml")]
+    pub(crate) config_file: PathBuf,
+    /// Alertmanager configuration file path
+    #[arg(long = "alertmanager.config", value_name = "FILE", default_value = "monitoring/alertmanager.yml")]
+    pub(crate) alertmanager_config: PathBuf,
+    /// Root of the source code
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) source: PathBuf,
+    /// Server to ask for live state
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// How to draw
+    #[arg(long, value_enum, default_value_t = FlowOutput::Mermaid)]
+    pub(crate) format: FlowOutput,
+    /// File to write instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FlowOutput {
+    Mermaid,
+    Svg,
+    Dot,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueryCommand {
+    /// Run an instant query
+    Instant {
+        #[command(flatten)]
+        output: QueryOutput,
+        /// Evaluation time: RFC 3339 or seconds since the epoch
+        #[arg(long, value_name = "TIME")]
+        time: Option<String>,
+        /// Server to query, for example http://127.0.0.1:9090
+        server: String,
+        /// PromQL expression
+        expr: String,
+    },
+    /// Run a range query
+    Range {
+        #[command(flatten)]
+        output: QueryOutput,
+        /// Header to send, as name=value
+        #[arg(long, value_name = "NAME=VALUE")]
+        header: Vec<String>,
+        /// Start of the range: RFC 3339 or seconds since the epoch [default: five minutes before the end]
+        #[arg(long, value_name = "TIME")]
+        start: Option<String>,
+        /// End of the range: RFC 3339 or seconds since the epoch [default: now]
+        #[arg(long, value_name = "TIME")]
+        end: Option<String>,
+        /// Step of the range [default: a 250th of it]
+        #[arg(long, value_name = "DURATION")]
+        step: Option<Duration>,
+        /// Server to query
+        server: String,
+        /// PromQL expression
+        expr: String,
+    },
+    /// List the series that match a selector
+    Series {
+        #[command(flatten)]
+        output: QueryOutput,
+        /// Selector; may be repeated
+        #[arg(long = "match", value_name = "SELECTOR", required = true)]
+        selectors: Vec<String>,
+        /// Start of the range: RFC 3339 or seconds since the epoch
+        #[arg(long, value_name = "TIME")]
+        start: Option<String>,
+        /// End of the range: RFC 3339 or seconds since the epoch
+        #[arg(long, value_name = "TIME")]
+        end: Option<String>,
+        /// Server to query
+        server: String,
+    },
+    /// List the values of a label
+    Labels {
+        #[command(flatten)]
+        output: QueryOutput,
+        /// Selector; may be repeated
+        #[arg(long = "match", value_name = "SELECTOR")]
+        selectors: Vec<String>,
+        /// Start of the range: RFC 3339 or seconds since the epoch
+        #[arg(long, value_name = "TIME")]
+        start: Option<String>,
+        /// End of the range: RFC 3339 or seconds since the epoch
+        #[arg(long, value_name = "TIME")]
+        end: Option<String>,
+        /// Server to query
+        server: String,
+        /// Label name
+        name: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct QueryOutput {
+    /// Output format
+    #[arg(short = 'o', long = "format", value_enum, default_value_t = QueryFormat::Promql)]
+    pub(crate) format: QueryFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryFormat {
+    Promql,
+    Json,
+}
+
+/// A duration in Prometheus's grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Duration {
+    pub(crate) ms: i64,
+}
+
+impl std::str::FromStr for Duration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        promflow_model::duration::parse(text).map(|ms| Self { ms })
+    }
+}
+
+impl std::fmt::Display for Duration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&promflow_model::duration::format(self.ms))
+    }
+}
+
+/// A size with a unit; units are powers of two, as in Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) bytes: u64,
+}
+
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let power = match unit {
+            "B" | "" => 0,
+            "KB" | "KiB" => 1,
+            "MB" | "MiB" => 2,
+            "GB" | "GiB" => 3,
+            "TB" | "TiB" => 4,
+            _ => return Err(format!("{text:?} is no size; an example is 512MB")),
+        };
+        number
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_mul(1 << (10 * power)))
+            .map(|bytes| Self { bytes })
+            .ok_or_else(|| format!("{text:?} is no size; an example is 512MB"))
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let units = ["B", "KB", "MB", "GB", "TB"];
+        let mut power = 0;
+        while power + 1 < units.len() && self.bytes > 0 && self.bytes % (1 << (10 * (power + 1))) == 0 {
+            power += 1;
+        }
+        write!(f, "{}{}", self.bytes >> (10 * power), units[power])
+    }
+}
+
+/// Flags that Prometheus has and promflow does not have yet.
+pub(crate) const NOT_YET: [&str; 31] = [
+    "--storage.tsdb.path",
+    "--storage.tsdb.wal-compression",
+    "--storage.tsdb.wal-segment-size",
+    "--storage.tsdb.no-lockfile",
+    "--storage.tsdb.min-block-duration",
+    "--storage.tsdb.max-block-duration",
+    "--storage.tsdb.head-chunks-write-queue-size",
+    "--storage.tsdb.delay-compact-file.path",
+    "--storage.agent.path",
+    "--storage.remote.flush-deadline",
+    "--storage.remote.read-sample-limit",
+    "--storage.remote.read-concurrent-limit",
+    "--storage.remote.read-max-bytes-in-frame",
+    "--web.config.file",
+    "--web.route-prefix",
+    "--web.user-assets",
+    "--web.console.templates",
+    "--web.console.libraries",
+    "--web.page-title",
+    "--web.cors.origin",
+    "--web.read-timeout",
+    "--web.max-connections",
+    "--web.enable-admin-api",
+    "--web.enable-remote-write-receiver",
+    "--web.enable-otlp-receiver",
+    "--rules.alert.for-outage-tolerance",
+    "--rules.alert.for-grace-period",
+    "--scrape.adjust-timestamps",
+    "--enable-feature",
+    "--agent",
+    "--log.format",
+];
+
+/// Finds a flag on the command line that promflow does not have yet.
+pub(crate) fn first_not_yet(arguments: &[String]) -> Option<&'static str> {
+    let typed = arguments.iter().map(|a| a.split('=').next().unwrap_or(a));
+    typed.into_iter().find_map(|flag| NOT_YET.into_iter().find(|known| *known == flag))
+}

@@ -1,0 +1,67 @@
+//! `promflow flow`.
+
+use std::io::Write as _;
+
+use anyhow::{Context, Result, bail};
+use promflow_config::HttpClientConfig;
+use promflow_flow::live::LiveState;
+use promflow_flow::paths::{FlowFiles, FlowPaths};
+use promflow_flow::{Graph, render};
+use promflow_http::ApiClient;
+
+use crate::args::{FlowArguments, FlowOutput};
+use crate::live;
+
+/// Draws the chart; only the chart goes to standard output.
+///
+/// Errors: a file is refused, with every mistake at its place, or the server does not answer.
+pub(crate) async fn run(arguments: FlowArguments) -> Result<()> {
+    let paths = FlowPaths {
+        config: Some(arguments.config_file.clone()),
+        alertmanager: arguments.alertmanager_config.is_file().then(|| arguments.alertmanager_config.clone()),
+        source: Some(arguments.source.clone()),
+    };
+    if paths.alertmanager.is_none() {
+        eprintln!(
+            "warning: {} is not there: the chart ends at the alerts",
+            arguments.alertmanager_config.display()
+        );
+    }
+    let files = FlowFiles::read(&paths).map_err(|errors| {
+        anyhow::anyhow!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
+    let state = match &arguments.url {
+        Some(url) => Some(ask(url).await?),
+        None => None,
+    };
+    let graph = files.graph(state.as_ref());
+    for problem in graph.problems() {
+        eprintln!("warning: {problem}");
+    }
+    write(&arguments, &draw(&graph, arguments.format))
+}
+
+async fn ask(url: &str) -> Result<LiveState> {
+    let client = ApiClient::new(url, &HttpClientConfig::default())
+        .with_context(|| format!("{url:?} is no address of a server"))?;
+    live::ask(&client).await.with_context(|| format!("cannot ask {url} for its state"))
+}
+
+fn draw(graph: &Graph, format: FlowOutput) -> String {
+    match format {
+        FlowOutput::Mermaid => render::mermaid(graph),
+        FlowOutput::Svg => render::svg(graph),
+        FlowOutput::Dot => render::dot(graph),
+        FlowOutput::Json => render::json(graph),
+    }
+}
+
+fn write(arguments: &FlowArguments, chart: &str) -> Result<()> {
+    if let Some(path) = &arguments.output {
+        return std::fs::write(path, chart).with_context(|| format!("cannot write {}", path.display()));
+    }
+    match std::io::stdout().write_all(chart.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => bail!("cannot write the chart: {e}"),
+        _ => Ok(()),
+    }
+}
