@@ -25,5 +25,8 @@ pub fn conformance(suite: &str) -> Option<PathBuf> {
 }
 
 fn workspace_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("BUG: crate is two levels below the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("BUG: crate is two levels below the workspace")
 }

@@ -45,9 +45,9 @@ pub fn http_request(
 fn dechunk(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = rest.windows(2).position(|w| w == b"\r\n") {
-        let size = std::str::from_utf8(&rest[..end]).ok().and_then(|s| {
-            usize::from_str_radix(s.split(';').next().unwrap_or_default().trim(), 16).ok()
-        });
+        let size = std::str::from_utf8(&rest[..end])
+            .ok()
+            .and_then(|s| usize::from_str_radix(s.split(';').next().unwrap_or_default().trim(), 16).ok());
         let Some(size) = size.filter(|s| *s > 0 && end + 2 + s <= rest.len()) else { break };
         body.extend_from_slice(&rest[end + 2..end + 2 + size]);
         rest = rest.get(end + 2 + size + 2..).unwrap_or_default();

@@ -6,9 +6,11 @@
 mod conformance;
 mod http;
 mod peer;
+mod scripted;
 mod server;
 
 pub use conformance::{conformance, conformance_root};
 pub use http::{http_get, http_request};
 pub use peer::{Peer, free_port, program, wait_until};
+pub use scripted::{RawAnswer, Script, ScriptedServer};
 pub use server::{TestRequest, TestResponse, TestServer};

@@ -23,7 +23,9 @@ pub fn program(name: &str) -> PathBuf {
         .chain([PathBuf::from("/usr/bin"), PathBuf::from("/usr/sbin")])
         .map(|dir| dir.join(name))
         .find(|candidate| candidate.is_file())
-        .unwrap_or_else(|| panic!("{name} is not installed: run `cargo xtask test`, or install {}", package(name)))
+        .unwrap_or_else(|| {
+            panic!("{name} is not installed: run `cargo xtask test`, or install {}", package(name))
+        })
 }
 
 fn package(program: &str) -> &str {
@@ -105,7 +107,9 @@ impl Peer {
     /// Starts a Redis server without persistence.
     pub fn redis() -> Self {
         let peer = Self::start("redis-server", |command, dir, port| {
-            command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(dir);
+            command
+                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+                .arg(dir);
         });
         wait_until("redis-server to listen", Duration::from_secs(30), || {
             std::net::TcpStream::connect(("127.0.0.1", peer.port)).is_ok()

@@ -1,0 +1,143 @@
+//! Reads Rust: files are parsed one by one, calls resolved once all constants are known.
+
+mod collect;
+mod forms;
+mod guard;
+mod resolve;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use proc_macro2::{LineColumn, TokenStream};
+use promflow_model::MetricType;
+use syn::Expr;
+
+use crate::package::is_within;
+use crate::scan::{Found, Reader};
+use crate::{Definition, Library, Package, Problem};
+use forms::Form;
+use resolve::Resolver;
+use settings::Hint;
+
+/// Reads `.rs` files.
+#[derive(Default)]
+pub(crate) struct RustReader {
+    files: Vec<FileFindings>,
+}
+
+/// What one file says, not resolved yet.
+#[derive(Default)]
+struct FileFindings {
+    path: String,
+    package: Option<usize>,
+    sites: Vec<Site>,
+    bindings: BTreeMap<String, Vec<Binding>>,
+    /// For each name bound by `let` or declared as a field, the identifiers of its type and value.
+    words: BTreeMap<String, BTreeSet<String>>,
+    hints: Vec<Hint>,
+    /// Paths, without `.rs`, of modules that are compiled for tests alone.
+    test_modules: Vec<String>,
+}
+
+/// A constant, static or local variable.
+struct Binding {
+    expr: Expr,
+    at: LineColumn,
+    /// The type or module that it stands in.
+    owner: Option<String>,
+    is_local: bool,
+}
+
+/// A call that may define a metric.
+struct Site {
+    form: Form,
+    args: Vec<Expr>,
+    /// Label keys of a `metrics` macro.
+    keys: Vec<Expr>,
+    /// Methods called on the result that say more about the metric, with their first argument.
+    modifiers: Vec<(String, Expr)>,
+    at: LineColumn,
+}
+
+impl Reader for RustReader {
+    fn extensions(&self) -> &'static [&'static str] {
+        &["rs"]
+    }
+
+    fn read(&mut self, path: &str, package: Option<usize>, text: &str) -> Result<(), Problem> {
+        let problem = |at: LineColumn, message: String| Problem {
+            file: path.to_owned(),
+            line: at.line as u32,
+            column: at.column as u32 + 1,
+            message,
+        };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let tokens = TokenStream::from_str(text)
+            .map_err(|e| problem(e.span().start(), "not Rust: bad token".to_owned()))?;
+        guard::check(tokens.clone()).map_err(|at| problem(at, "nested too deeply".to_owned()))?;
+        let file = syn::parse2::<syn::File>(tokens)
+            .map_err(|e| problem(e.span().start(), format!("not Rust: {e}")))?;
+        self.files.push(collect::collect(path, package, &file));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, packages: &[Package]) -> Found {
+        let mut files = self.files;
+        let tests: Vec<String> = files.iter().flat_map(|file| file.test_modules.clone()).collect();
+        files.retain(|file| {
+            let module = file.path.strip_suffix(".rs").unwrap_or(&file.path);
+            !tests.iter().any(|test| is_within(module, test))
+        });
+        let resolver = Resolver::new(&files, packages);
+        let mut definitions = Vec::new();
+        for (index, file) in files.iter().enumerate() {
+            let uses = file.package.map_or(&[][..], |package| &packages[package].uses);
+            for site in &file.sites {
+                if let Some(mut definition) = resolver.definition(index, site, uses) {
+                    definition.package =
+                        file.package.map_or_else(String::new, |package| packages[package].name.clone());
+                    definition.file.clone_from(&file.path);
+                    definitions.push(definition);
+                }
+            }
+        }
+        Found { definitions: merge_macro_uses(definitions), settings: settings::resolve(&resolver, &files) }
+    }
+}
+
+/// Joins the many uses of a `metrics` macro, which defines a metric wherever it counts, into one definition.
+fn merge_macro_uses(found: Vec<Definition>) -> Vec<Definition> {
+    let mut definitions: Vec<Definition> = Vec::with_capacity(found.len());
+    let mut first: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for definition in found {
+        if definition.library != Library::Metrics {
+            definitions.push(definition);
+            continue;
+        }
+        let key = (definition.package.clone(), definition.name.clone());
+        let Some(&at) = first.get(&key) else {
+            first.insert(key, definitions.len());
+            definitions.push(definition);
+            continue;
+        };
+        let kept = &mut definitions[at];
+        kept.help = kept.help.take().or(definition.help);
+        kept.unit = kept.unit.take().or(definition.unit);
+        if kept.kind == MetricType::Unknown {
+            kept.kind = definition.kind;
+        }
+        kept.labels = match (kept.labels.take(), definition.labels) {
+            (Some(mut labels), Some(more)) => {
+                labels.extend(more);
+                labels.sort();
+                labels.dedup();
+                Some(labels)
+            }
+            (labels, more) => labels.or(more),
+        };
+    }
+    definitions
+}

@@ -1,0 +1,360 @@
+//! The walk over a file's syntax tree.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{Attribute, Expr, Ident, Lit, Meta, Token};
+
+use super::forms::{self, Form};
+use super::settings::{Hint, HintKind};
+use super::{Binding, FileFindings, Site};
+
+/// Collects what a file says about metrics and settings.
+pub(super) fn collect(path: &str, package: Option<usize>, file: &syn::File) -> FileFindings {
+    let stem = path.strip_suffix(".rs").unwrap_or(path);
+    let base = match stem.rsplit_once('/') {
+        Some((dir, "lib" | "main" | "mod")) => dir.to_owned(),
+        _ => stem.to_owned(),
+    };
+    let found = FileFindings { path: path.to_owned(), package, ..FileFindings::default() };
+    let mut collector = Collector { found, modules: vec![base], owners: Vec::new(), modifiers: Vec::new() };
+    if !is_test_only(&file.attrs) {
+        collector.visit_file(file);
+    }
+    collector.found
+}
+
+struct Collector {
+    found: FileFindings,
+    /// The file's module path, then the inline modules around the place.
+    modules: Vec<String>,
+    /// The types of the `impl` blocks around the place.
+    owners: Vec<String>,
+    modifiers: Vec<(String, Expr)>,
+}
+
+impl Collector {
+    fn bind(&mut self, ident: &Ident, expr: &Expr, is_local: bool) {
+        let owner = self.owners.last().or(self.modules[1..].last()).cloned();
+        let at = ident.span().start();
+        let binding = Binding { expr: expr.clone(), at, owner, is_local };
+        self.found.bindings.entry(ident.to_string()).or_default().push(binding);
+    }
+
+    fn hint(&mut self, rank: u8, kind: HintKind, expr: &Expr) {
+        let line = expr.span().start().line as u32;
+        self.found.hints.push(Hint { rank, kind, expr: expr.clone(), line });
+    }
+
+    fn constant(&mut self, ident: &Ident, ty: &syn::Type, expr: &Expr) {
+        self.bind(ident, expr, false);
+        let name = ident.to_string();
+        if name.contains("METRICS_PATH") {
+            self.hint(0, HintKind::Path, expr);
+        } else if name.contains("PORT") {
+            self.hint(1, HintKind::Port, expr);
+        } else if name.contains("LISTEN") || name.contains("ADDR") {
+            self.hint(2, HintKind::Address, expr);
+        }
+        self.remember_words(ident, |words| words.visit_type(ty));
+    }
+
+    fn remember_words(&mut self, ident: &Ident, read: impl FnOnce(&mut Words)) {
+        let mut words = Words::default();
+        read(&mut words);
+        self.found.words.entry(ident.to_string()).or_default().extend(words.0);
+    }
+
+    fn site(&mut self, form: Form, args: Vec<Expr>, keys: Vec<Expr>, span: Span) {
+        let modifiers = self.modifiers.clone();
+        self.found.sites.push(Site { form, args, keys, modifiers, at: span.start() });
+    }
+
+    /// Visits expressions that are not part of the builder chain around them.
+    fn apart<'a>(&mut self, exprs: impl IntoIterator<Item = &'a Expr>) {
+        let modifiers = std::mem::take(&mut self.modifiers);
+        exprs.into_iter().for_each(|expr| self.visit_expr(expr));
+        self.modifiers = modifiers;
+    }
+
+    /// Visits whatever in a macro's body parses: arguments, statements, items, or else its inner blocks.
+    fn visit_tokens(&mut self, tokens: TokenStream) {
+        let tokens = without_static_ref(tokens);
+        let arguments = Punctuated::<Expr, Token![,]>::parse_terminated;
+        if let Ok(args) = arguments.parse2(tokens.clone()) {
+            self.apart(&args);
+        } else if let Ok(file) = syn::parse2::<syn::File>(tokens.clone()) {
+            file.items.iter().for_each(|item| self.visit_item(item));
+        } else if let Ok(stmts) = syn::Block::parse_within.parse2(tokens.clone()) {
+            stmts.iter().for_each(|stmt| self.visit_stmt(stmt));
+        } else {
+            for token in tokens {
+                if let TokenTree::Group(group) = token {
+                    self.visit_tokens(group.stream());
+                }
+            }
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Collector {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        self.modules.push(item.ident.to_string());
+        if is_test_only(&item.attrs) {
+            self.found.test_modules.push(self.modules.join("/"));
+        } else {
+            visit::visit_item_mod(self, item);
+        }
+        self.modules.pop();
+    }
+
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        if !is_test_only(&item.attrs) {
+            visit::visit_item_fn(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        if !is_test_only(&item.attrs) {
+            visit::visit_impl_item_fn(self, item);
+        }
+    }
+
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        if is_test_only(&item.attrs) {
+            return;
+        }
+        let owner = match &*item.self_ty {
+            syn::Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
+            _ => None,
+        };
+        self.owners.push(owner.unwrap_or_default());
+        visit::visit_item_impl(self, item);
+        self.owners.pop();
+    }
+
+    fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
+        if !is_test_only(&item.attrs) {
+            self.constant(&item.ident, &item.ty, &item.expr);
+            visit::visit_item_const(self, item);
+        }
+    }
+
+    fn visit_impl_item_const(&mut self, item: &'ast syn::ImplItemConst) {
+        if !is_test_only(&item.attrs) {
+            self.constant(&item.ident, &item.ty, &item.expr);
+            visit::visit_impl_item_const(self, item);
+        }
+    }
+
+    fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
+        if !is_test_only(&item.attrs) {
+            self.constant(&item.ident, &item.ty, &item.expr);
+            visit::visit_item_static(self, item);
+        }
+    }
+
+    fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
+        if !item.mac.path.is_ident("macro_rules") && !is_test_only(&item.attrs) {
+            visit::visit_item_macro(self, item);
+        }
+    }
+
+    fn visit_field(&mut self, field: &'ast syn::Field) {
+        if let Some(ident) = &field.ident {
+            self.remember_words(ident, |words| words.visit_type(&field.ty));
+            if let Some(address) = default_address(ident, &field.attrs) {
+                self.hint(1, HintKind::Address, &address);
+            }
+        }
+        visit::visit_field(self, field);
+    }
+
+    fn visit_local(&mut self, local: &'ast syn::Local) {
+        let (pat, ty) = match &local.pat {
+            syn::Pat::Type(typed) => (&*typed.pat, Some(&typed.ty)),
+            pat => (pat, None),
+        };
+        if let (syn::Pat::Ident(pat), Some(init)) = (pat, &local.init) {
+            self.bind(&pat.ident, &init.expr, true);
+            self.remember_words(&pat.ident, |words| {
+                ty.into_iter().for_each(|ty| words.visit_type(ty));
+                words.visit_expr(&init.expr);
+            });
+        }
+        visit::visit_local(self, local);
+    }
+
+    fn visit_expr_struct(&mut self, expr: &'ast syn::ExprStruct) {
+        let name = expr.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let name = if name == "Self" { self.owners.last().cloned().unwrap_or_default() } else { name };
+        if ["Settings", "Config", "Options"].iter().any(|word| name.ends_with(word)) {
+            for field in &expr.fields {
+                if let syn::Member::Named(member) = &field.member {
+                    match member.to_string().as_str() {
+                        "port" | "metrics_port" => self.hint(0, HintKind::Port, &field.expr),
+                        "metrics_path" => self.hint(0, HintKind::Path, &field.expr),
+                        "listen" | "listen_address" | "bind" => self.hint(0, HintKind::Address, &field.expr),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        visit::visit_expr_struct(self, expr);
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+        if let Expr::Path(func) = &*call.func {
+            let path: Vec<String> = func.path.segments.iter().map(|s| s.ident.to_string()).collect();
+            if let Some(form) = forms::of_function(&path) {
+                self.site(form, call.args.iter().cloned().collect(), Vec::new(), func.path.span());
+            }
+            if path.last().is_some_and(|name| name == "bind") {
+                call.args.iter().for_each(|arg| self.hint(2, HintKind::Address, arg));
+            }
+        }
+        self.apart(std::iter::once(&*call.func).chain(&call.args));
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        let method = call.method.to_string();
+        if let Some(form) = forms::of_method(&method) {
+            self.site(form, call.args.iter().cloned().collect(), Vec::new(), call.method.span());
+        }
+        if let [arg] = &*call.args.iter().collect::<Vec<_>>() {
+            match method.as_str() {
+                "port" | "with_port" => self.hint(1, HintKind::Port, arg),
+                "metrics_path" | "with_metrics_path" => self.hint(0, HintKind::Path, arg),
+                "bind" => self.hint(2, HintKind::Address, arg),
+                _ => {}
+            }
+        }
+        match call.args.first() {
+            Some(arg) if forms::is_modifier(&method) => {
+                self.modifiers.push((method, arg.clone()));
+                self.visit_expr(&call.receiver);
+                self.modifiers.pop();
+            }
+            _ => self.visit_expr(&call.receiver),
+        }
+        self.apart(&call.args);
+    }
+
+    fn visit_expr_closure(&mut self, closure: &'ast syn::ExprClosure) {
+        self.apart([&*closure.body]);
+    }
+
+    fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+        let name = mac.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        if let Some(form) = forms::of_macro(&name) {
+            let (args, keys) = macro_arguments(mac.tokens.clone());
+            self.site(form, args, keys, mac.path.span());
+        }
+        self.visit_tokens(mac.tokens.clone());
+    }
+}
+
+/// Collects identifiers.
+#[derive(Default)]
+struct Words(BTreeSet<String>);
+
+impl<'ast> Visit<'ast> for Words {
+    fn visit_ident(&mut self, ident: &'ast Ident) {
+        self.0.insert(ident.to_string());
+    }
+}
+
+/// Splits a macro's arguments into plain ones and the keys of `key => value`; a `target: value` before them is left out.
+fn macro_arguments(tokens: TokenStream) -> (Vec<Expr>, Vec<Expr>) {
+    let (mut args, mut keys) = (Vec::new(), Vec::new());
+    let mut part = Vec::new();
+    let mut parts = Vec::new();
+    for token in tokens {
+        match &token {
+            TokenTree::Punct(punct) if punct.as_char() == ',' => parts.push(std::mem::take(&mut part)),
+            _ => part.push(token),
+        }
+    }
+    parts.push(part);
+    for part in parts {
+        let is = |token: &TokenTree, c: char| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
+        if matches!(&*part, [TokenTree::Ident(_), colon, next, ..] if is(colon, ':') && !is(next, ':')) {
+            continue;
+        }
+        let arrow = part.windows(2).position(|pair| is(&pair[0], '=') && is(&pair[1], '>'));
+        let (list, end) = match arrow {
+            Some(at) => (&mut keys, at),
+            None => (&mut args, part.len()),
+        };
+        let expr: TokenStream = part[..end].iter().cloned().collect();
+        list.extend(syn::parse2::<Expr>(expr).ok());
+    }
+    (args, keys)
+}
+
+/// Takes the `ref` out of `static ref`, so that the body of `lazy_static!` parses as items.
+fn without_static_ref(tokens: TokenStream) -> TokenStream {
+    let mut after_static = false;
+    let keep = move |token: &TokenTree| {
+        let is = |word: &str| matches!(token, TokenTree::Ident(ident) if ident == word);
+        let drop = after_static && is("ref");
+        after_static = is("static");
+        !drop
+    };
+    tokens.into_iter().filter(keep).collect()
+}
+
+/// Says whether an item is compiled for tests or benches alone.
+fn is_test_only(attrs: &[Attribute]) -> bool {
+    attrs.iter().any(|attr| match &attr.meta {
+        Meta::List(list) if list.path.is_ident("cfg") => asks_for_test(list.tokens.clone()),
+        meta => meta
+            .path()
+            .segments
+            .last()
+            .is_some_and(|last| matches!(&*last.ident.to_string(), "test" | "bench")),
+    })
+}
+
+fn asks_for_test(tokens: TokenStream) -> bool {
+    let mut negated = false;
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => {
+            negated = ident == "not";
+            ident == "test"
+        }
+        TokenTree::Group(group) => !std::mem::take(&mut negated) && asks_for_test(group.stream()),
+        _ => false,
+    })
+}
+
+/// Reads `default_value = "127.0.0.1:9090"` off a command line argument that names an address to listen on.
+fn default_address(field: &Ident, attrs: &[Attribute]) -> Option<Expr> {
+    let lists = attrs.iter().filter_map(|attr| match &attr.meta {
+        Meta::List(list) if list.path.is_ident("arg") || list.path.is_ident("clap") => Some(list),
+        _ => None,
+    });
+    for list in lists {
+        let Ok(args) = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else {
+            continue;
+        };
+        let value = |key: &str| {
+            args.iter().find_map(|meta| match meta {
+                Meta::NameValue(pair) if pair.path.is_ident(key) => Some(pair.value.clone()),
+                _ => None,
+            })
+        };
+        let long = match value("long") {
+            Some(Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. })) => text.value(),
+            _ => String::new(),
+        };
+        if field.to_string().contains("listen") || long.contains("listen") {
+            return value("default_value").or_else(|| value("default_value_t"));
+        }
+    }
+    None
+}
