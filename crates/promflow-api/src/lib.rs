@@ -20,7 +20,7 @@ mod targets;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::OriginalUri;
+use axum::http::Uri;
 use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 
@@ -83,6 +83,6 @@ pub fn router(state: Arc<ApiState>) -> Router {
     router.with_state(state)
 }
 
-async fn not_yet(OriginalUri(uri): OriginalUri) -> impl IntoResponse {
+async fn not_yet(uri: Uri) -> impl IntoResponse {
     ApiError::not_supported(uri.path())
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use promflow_model::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, MetricType, QUANTILE_LABEL};
 
 use crate::scan::{Cursor, Item, Syntax, Token};
-use crate::write::push_float_with_point;
+use crate::write::float_with_point;
 
 /// One line of a page.
 #[derive(Clone, Debug)]
@@ -136,9 +136,7 @@ impl<'a> LabelIter<'a> {
         if Some(name.raw) == self.number_label
             && let Some(number) = promflow_model::float::parse(value.raw)
         {
-            let mut text = Vec::new();
-            push_float_with_point(&mut text, number);
-            return (name.text(), Cow::Owned(String::from_utf8_lossy(&text).into_owned()));
+            return (name.text(), Cow::Owned(float_with_point(number)));
         }
         (name.text(), value.text())
     }

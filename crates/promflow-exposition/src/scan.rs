@@ -116,9 +116,9 @@ impl<'a> Cursor<'a> {
     /// Takes bytes up to a blank, a line feed or the end.
     pub(crate) fn word(&mut self) -> &'a str {
         let start = self.pos;
-        while !matches!(self.peek(), None | Some(b' ' | b'\t' | b'\n')) {
-            self.pos += 1;
-        }
+        let rest = &self.text.as_bytes()[start..];
+        let end = rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'\n')).unwrap_or(rest.len());
+        self.pos += end;
         &self.text[start..self.pos]
     }
 
@@ -133,16 +133,12 @@ impl<'a> Cursor<'a> {
     /// Takes an unquoted name; empty when there is none.
     pub(crate) fn name(&mut self, colon: bool) -> &'a str {
         let start = self.pos;
-        while let Some(b) = self.peek() {
-            let fits = b.is_ascii_alphabetic()
-                || b == b'_'
-                || (colon && b == b':')
-                || (self.pos > start && b.is_ascii_digit());
-            if !fits {
-                break;
-            }
-            self.pos += 1;
+        let rest = &self.text.as_bytes()[start..];
+        if rest.first().is_some_and(u8::is_ascii_digit) {
+            return "";
         }
+        let fits = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || (colon && *b == b':');
+        self.pos += rest.iter().position(|b| !fits(b)).unwrap_or(rest.len());
         &self.text[start..self.pos]
     }
 
@@ -152,6 +148,9 @@ impl<'a> Cursor<'a> {
         self.pos += 1;
         let mut escaped = false;
         loop {
+            let rest = &self.text.as_bytes()[self.pos..];
+            let plain = rest.iter().position(|b| matches!(b, b'"' | b'\\' | b'\n'));
+            self.pos += plain.unwrap_or(rest.len());
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {

@@ -118,7 +118,12 @@ pub struct Writer {
     out: Vec<u8>,
     format: Format,
     name: String,
+    /// Whether the name goes without quotes.
+    plain_name: bool,
     constant: LabelText,
+    /// The bounds of the histogram before, and their text: the next of the family has the same.
+    bounds: Vec<f64>,
+    bound_texts: Vec<String>,
 }
 
 impl Writer {
@@ -129,8 +134,15 @@ impl Writer {
 
     /// Starts a page behind what a buffer holds.
     pub fn with_buffer(format: Format, out: Vec<u8>) -> Self {
-        let constant = LabelText::default();
-        Self { out, format, name: String::new(), constant }
+        Self {
+            out,
+            format,
+            name: String::new(),
+            plain_name: false,
+            constant: LabelText::default(),
+            bounds: Vec::new(),
+            bound_texts: Vec::new(),
+        }
     }
 
     /// Puts labels before those of every series that follows; no series may have a label of the same name.
@@ -146,6 +158,7 @@ impl Writer {
             _ => name,
         };
         base.clone_into(&mut self.name);
+        self.plain_name = is_legacy_metric_name(base);
         if !help.is_empty() {
             self.metadata("# HELP ");
             self.help(help);
@@ -176,36 +189,42 @@ impl Writer {
         exemplar: Option<&Exemplar>,
     ) {
         let suffix = if self.format == Format::OpenMetrics { "_total" } else { "" };
-        self.sample(suffix, labels, None, value, exemplar);
+        self.sample(suffix, labels, "", value, exemplar);
         self.created(labels, created);
     }
 
     /// Writes a gauge, or a sample of unknown type.
     pub fn gauge(&mut self, labels: &LabelText, value: f64) {
-        self.sample("", labels, None, Number::Float(value), None);
+        self.sample("", labels, "", Number::Float(value), None);
     }
 
     /// Writes an info metric, whose labels are its content.
     pub fn info(&mut self, labels: &LabelText) {
         let suffix = if self.format == Format::OpenMetrics { "_info" } else { "" };
-        self.sample(suffix, labels, None, Number::Int(1), None);
+        self.sample(suffix, labels, "", Number::Int(1), None);
     }
 
     /// Writes a classic histogram.
     ///
     /// Units: `created` in seconds since the epoch.
     pub fn histogram(&mut self, labels: &LabelText, point: HistogramPoint<'_>, created: Option<f64>) {
-        let mut cumulative = 0;
-        for (i, count) in point.counts.iter().enumerate() {
-            cumulative += count;
-            let bound = point.bounds.get(i).copied().unwrap_or(f64::INFINITY);
-            let exemplar = point.exemplars.get(i).and_then(Option::as_ref);
-            self.sample("_bucket", labels, Some(("le", bound)), Number::Int(cumulative), exemplar);
+        if self.bounds != point.bounds || self.bound_texts.is_empty() {
+            self.bounds = point.bounds.to_vec();
+            let bounds = point.bounds.iter().chain([&f64::INFINITY]);
+            self.bound_texts = bounds.map(|bound| number_label(self.format, "le", *bound)).collect();
         }
+        let mut cumulative = 0;
+        let texts = std::mem::take(&mut self.bound_texts);
+        for (i, (count, bound)) in point.counts.iter().zip(&texts).enumerate() {
+            cumulative += count;
+            let exemplar = point.exemplars.get(i).and_then(Option::as_ref);
+            self.sample("_bucket", labels, bound, Number::Int(cumulative), exemplar);
+        }
+        self.bound_texts = texts;
         let negative_bounds = point.bounds.first().is_some_and(|b| *b < 0.0);
         if !(self.format == Format::OpenMetrics && negative_bounds) {
-            self.sample("_sum", labels, None, Number::Float(point.sum), None);
-            self.sample("_count", labels, None, Number::Int(cumulative), None);
+            self.sample("_sum", labels, "", Number::Float(point.sum), None);
+            self.sample("_count", labels, "", Number::Int(cumulative), None);
         }
         self.created(labels, created);
     }
@@ -215,10 +234,11 @@ impl Writer {
     /// Units: `created` in seconds since the epoch.
     pub fn summary(&mut self, labels: &LabelText, point: SummaryPoint<'_>, created: Option<f64>) {
         for (quantile, value) in point.quantiles {
-            self.sample("", labels, Some(("quantile", *quantile)), Number::Float(*value), None);
+            let quantile = number_label(self.format, "quantile", *quantile);
+            self.sample("", labels, &quantile, Number::Float(*value), None);
         }
-        self.sample("_sum", labels, None, Number::Float(point.sum), None);
-        self.sample("_count", labels, None, Number::Int(point.count), None);
+        self.sample("_sum", labels, "", Number::Float(point.sum), None);
+        self.sample("_count", labels, "", Number::Int(point.count), None);
         self.created(labels, created);
     }
 
@@ -260,7 +280,7 @@ impl Writer {
 
     fn created(&mut self, labels: &LabelText, created: Option<f64>) {
         if let (Format::OpenMetrics, Some(t)) = (self.format, created) {
-            self.sample("_created", labels, None, Number::Float(t), None);
+            self.sample("_created", labels, "", Number::Float(t), None);
         }
     }
 
@@ -268,11 +288,11 @@ impl Writer {
         &mut self,
         suffix: &str,
         labels: &LabelText,
-        number: Option<(&str, f64)>,
+        last: &str,
         value: Number,
         exemplar: Option<&Exemplar>,
     ) {
-        self.series(suffix, labels, number);
+        self.series(suffix, labels, last);
         self.push(" ");
         self.number(value);
         if let (Format::OpenMetrics, Some(exemplar)) = (self.format, exemplar) {
@@ -288,43 +308,30 @@ impl Writer {
         self.push("\n");
     }
 
-    fn series(&mut self, suffix: &str, labels: &LabelText, number: Option<(&str, f64)>) {
-        let plain_name = is_legacy_metric_name(&self.name);
-        if plain_name {
+    /// Writes name and labels; `last` is one more label, or empty.
+    fn series(&mut self, suffix: &str, labels: &LabelText, last: &str) {
+        let parts = [self.constant.0.as_str(), labels.0.as_str(), last];
+        if self.plain_name {
             self.out.extend_from_slice(self.name.as_bytes());
-            self.push(suffix);
+            self.out.extend_from_slice(suffix.as_bytes());
+            if parts.iter().all(|part| part.is_empty()) {
+                return;
+            }
         }
-        if plain_name && labels.0.is_empty() && self.constant.0.is_empty() && number.is_none() {
-            return;
-        }
-        self.push("{");
+        self.out.push(b'{');
         let start = self.out.len();
-        if !plain_name {
+        if !self.plain_name {
             let mut quoted = String::new();
             push_quoted(&mut quoted, &[self.name.as_str(), suffix].concat());
-            self.push(&quoted);
+            self.out.extend_from_slice(quoted.as_bytes());
         }
-        for part in [&self.constant, labels] {
-            if !part.0.is_empty() {
-                if self.out.len() > start {
-                    self.out.push(b',');
-                }
-                self.out.extend_from_slice(part.0.as_bytes());
-            }
-        }
-        if let Some((name, number)) = number {
+        for part in parts.into_iter().filter(|part| !part.is_empty()) {
             if self.out.len() > start {
-                self.push(",");
+                self.out.push(b',');
             }
-            self.push(name);
-            self.push("=\"");
-            match self.format {
-                Format::Text => self.push(&float::format_g(number)),
-                Format::OpenMetrics => push_float_with_point(&mut self.out, number),
-            }
-            self.push("\"");
+            self.out.extend_from_slice(part.as_bytes());
         }
-        self.push("}");
+        self.out.push(b'}');
     }
 
     fn number(&mut self, value: Number) {
@@ -336,6 +343,15 @@ impl Writer {
             Number::Float(v) => self.push(&float::format_g(v)),
         }
     }
+}
+
+/// Writes the label that holds a bound or quantile.
+fn number_label(format: Format, name: &str, number: f64) -> String {
+    let text = match format {
+        Format::Text => float::format_g(number),
+        Format::OpenMetrics => float_with_point(number),
+    };
+    format!("{name}=\"{text}\"")
 }
 
 /// Below this every whole float is written with plain digits, which any reader takes and a person reads more easily.
@@ -356,12 +372,12 @@ fn push_integer(out: &mut Vec<u8>, mut v: u64) {
 }
 
 /// Writes a float as OpenMetrics wants it in `le` and `quantile`: always with a point or an exponent.
-pub(crate) fn push_float_with_point(out: &mut Vec<u8>, v: f64) {
+pub(crate) fn float_with_point(v: f64) -> String {
     let mut text = float::format_g(v);
     if v.is_finite() && !text.contains(['.', 'e']) {
         text.push_str(".0");
     }
-    out.extend_from_slice(text.as_bytes());
+    text
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ pub(crate) async fn part(arguments: DemoPartArguments) -> Result<()> {
         }
         DemoPart::Traffic => {
             let base = format!("http://127.0.0.1:{}", arguments.port);
-            backend::traffic::run(&base, arguments.rate, children::parent_gone()).await;
+            backend::traffic::run(&base, f64::from(arguments.rate), children::parent_gone()).await;
         }
     }
     Ok(())

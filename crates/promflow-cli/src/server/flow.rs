@@ -133,12 +133,12 @@ impl Live {
             labels: map(&target.labels),
             up: match target.health {
                 TargetHealth::Unknown => None,
-                TargetHealth::Good => Some(true),
-                TargetHealth::Bad => Some(false),
+                TargetHealth::Up => Some(true),
+                TargetHealth::Down => Some(false),
             },
-            last_error: target.last_error.clone(),
+            last_error: Some(target.last_error.clone()).filter(|e| !e.is_empty()),
             last_scrape_ms: target.last_scrape_ms,
-            duration_seconds: target.last_scrape_duration_seconds,
+            duration_seconds: target.last_scrape_ms.map(|_| target.last_scrape_duration_seconds),
         });
         active.collect()
     }
@@ -179,10 +179,12 @@ impl Live {
                 Vec::new()
             }
         };
-        let intervals = self.scrape.job_intervals_ms();
+        let active = self.scrape.targets().active;
+        let intervals: BTreeMap<&str, i64> =
+            active.iter().map(|target| (target.labels.get("job"), target.scrape_interval_ms)).collect();
         for sample in samples {
             let job = sample.labels.get("job").to_owned();
-            let interval_ms = intervals.get(&job).copied().filter(|ms| *ms > 0);
+            let interval_ms = intervals.get(job.as_str()).copied().filter(|ms| *ms > 0);
             let metric = live::metric(sample.value, interval_ms);
             jobs.entry(job).or_default().insert(sample.labels.get(METRIC_NAME).to_owned(), metric);
         }

@@ -134,9 +134,10 @@ impl Reloader {
 
     fn hand_over(&self, config: LoadedConfig, rules: &[RuleFile]) -> Result<String, String> {
         let global = &config.config.global;
+        let _runtime = self.parts.runtime.enter();
         // What can refuse comes first, so that a refusal leaves the others as they were.
         self.alertmanagers.apply(&config.config)?;
-        self.parts.scrape.apply(&config).map_err(|e| e.to_string())?;
+        self.parts.scrape.apply(&config.scrape_configs);
         self.parts.deliveries.reload_routes();
         let defaults = GroupDefaults {
             interval_ms: global.evaluation_interval_ms,

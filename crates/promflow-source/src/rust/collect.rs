@@ -53,14 +53,23 @@ impl Collector {
     fn constant(&mut self, ident: &Ident, ty: &syn::Type, expr: &Expr) {
         self.bind(ident, expr, false);
         let name = ident.to_string();
-        if name.contains("METRICS_PATH") {
-            self.hint(0, HintKind::Path, expr);
-        } else if name.contains("PORT") {
-            self.hint(1, HintKind::Port, expr);
-        } else if name.contains("LISTEN") || name.contains("ADDR") {
-            self.hint(2, HintKind::Address, expr);
+        match own_name(&name) {
+            "METRICS_PATH" => self.hint(0, HintKind::Path, expr),
+            "PORT" | "METRICS_PORT" if is_integer(ty) => self.hint(1, HintKind::Port, expr),
+            "ADDR" | "ADDRESS" | "LISTEN_ADDR" | "LISTEN_ADDRESS" => self.hint(2, HintKind::Address, expr),
+            _ => {}
         }
         self.remember_words(ident, |words| words.visit_type(ty));
+    }
+
+    /// Notes a default that stands beside the name of an environment variable: `var("PROMETHEUS_PORT").unwrap_or(8000)`.
+    fn environment_default<'a>(&mut self, named: Option<&str>, defaults: impl Iterator<Item = &'a Expr>) {
+        let kind = match named.map(own_name) {
+            Some("PORT" | "METRICS_PORT") => HintKind::Port,
+            Some("METRICS_PATH") => HintKind::Path,
+            _ => return,
+        };
+        defaults.for_each(|default| self.hint(0, kind, default));
     }
 
     fn remember_words(&mut self, ident: &Ident, read: impl FnOnce(&mut Words)) {
@@ -216,6 +225,8 @@ impl<'ast> Visit<'ast> for Collector {
             if path.last().is_some_and(|name| name == "bind") {
                 call.args.iter().for_each(|arg| self.hint(2, HintKind::Address, arg));
             }
+            let variable = call.args.first().and_then(literal_text);
+            self.environment_default(variable.as_deref(), call.args.iter().skip(1));
         }
         self.apart(std::iter::once(&*call.func).chain(&call.args));
     }
@@ -225,6 +236,7 @@ impl<'ast> Visit<'ast> for Collector {
         if let Some(form) = forms::of_method(&method) {
             self.site(form, call.args.iter().cloned().collect(), Vec::new(), call.method.span());
         }
+        self.environment_default(variable_of(&call.receiver).as_deref(), call.args.iter());
         if let [arg] = &*call.args.iter().collect::<Vec<_>>() {
             match method.as_str() {
                 "port" | "with_port" => self.hint(1, HintKind::Port, arg),
@@ -306,6 +318,36 @@ fn without_static_ref(tokens: TokenStream) -> TokenStream {
         !drop
     };
     tokens.into_iter().filter(keep).collect()
+}
+
+/// Returns what a constant or variable is about, without the words that say whose it is or that it is a default.
+fn own_name(name: &str) -> &str {
+    let name = name.strip_prefix("DEFAULT_").unwrap_or(name);
+    name.strip_prefix("PROMETHEUS_").unwrap_or(name)
+}
+
+fn is_integer(ty: &syn::Type) -> bool {
+    let syn::Type::Path(path) = ty else { return false };
+    ["u16", "u32", "usize"].iter().any(|name| path.path.is_ident(name))
+}
+
+/// Returns the environment variable that a chain of calls starts from.
+fn variable_of(mut expr: &Expr) -> Option<String> {
+    loop {
+        expr = match expr {
+            Expr::MethodCall(call) => &call.receiver,
+            Expr::Try(attempt) => &attempt.expr,
+            Expr::Call(call) => return call.args.first().and_then(literal_text),
+            _ => return None,
+        }
+    }
+}
+
+fn literal_text(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    }
 }
 
 /// Says whether an item is compiled for tests or benches alone.

@@ -37,7 +37,10 @@ pub(super) fn resolve(resolver: &Resolver<'_>, files: &[FileFindings]) -> Vec<(u
         let Some(package) = file.package else { continue };
         for hint in &file.hints {
             let port = match hint.kind {
-                HintKind::Port => resolver.number(index, &hint.expr).filter(|n| n.fract() == 0.0),
+                HintKind::Port => resolver
+                    .number(index, &hint.expr)
+                    .or_else(|| resolver.text(index, &hint.expr)?.parse().ok())
+                    .filter(|n| n.fract() == 0.0),
                 HintKind::Address => resolver.text(index, &hint.expr).as_deref().and_then(port_of_address),
                 HintKind::Path => {
                     let path = resolver.text(index, &hint.expr).filter(|path| path.starts_with('/'));

@@ -266,7 +266,15 @@ fn settings_are_the_surest_default_in_the_package() {
     };
     let metrics = Some("/metrics".to_owned());
     type Found = Vec<(u16, Option<String>, u32)>;
-    let cases: [(&str, Found); 9] = [
+    let cases: [(&str, Found); 14] = [
+        (
+            "fn f() { get(\"PROMETHEUS_PORT\").read(8000, \"a port\"); get(\"PROMETHEUS_METRICS_PATH\").read(\"/m\".to_owned()) }",
+            vec![(8000, Some("/m".to_owned()), 1)],
+        ),
+        ("fn f() { std::env::var(\"PORT\").unwrap_or(\"8000\".into()) }", vec![(8000, None, 1)]),
+        ("fn f() { env_or(\"METRICS_PORT\", 9001) }", vec![(9001, None, 1)]),
+        ("const PORT_GAP: f64 = 4.0;\nconst BACKEND_PORT: u16 = 8000;\nconst SUPPORTED: u16 = 2;", vec![]),
+        ("const DEFAULT_PORT: u16 = 8002;", vec![(8002, None, 1)]),
         ("fn f() { Settings { port: 8000, metrics_path: \"/metrics\".into() } }", vec![(8000, metrics, 1)]),
         (
             "impl Default for Settings {\n fn default() -> Self { Self { port: 8000 } } }",
