@@ -3,12 +3,14 @@
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 /// A child that ends with the demo, however that ends: it reads its standard input, which closes with the parent.
 pub(crate) struct Part {
     name: &'static str,
     child: Child,
+    /// Held apart from the child, which would close it when it is waited for.
+    lifeline: Option<ChildStdin>,
 }
 
 impl Part {
@@ -17,7 +19,7 @@ impl Part {
     /// Errors: the system does not start it.
     pub(crate) fn start(name: &'static str, arguments: &[String]) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's file")?;
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .arg("demo-part")
             .arg(name)
             .args(arguments)
@@ -25,7 +27,8 @@ impl Part {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start the demo's {name}"))?;
-        Ok(Self { name, child })
+        let lifeline = child.stdin.take();
+        Ok(Self { name, child, lifeline })
     }
 
     /// Waits until the part ends by itself, which it should not.
@@ -38,7 +41,7 @@ impl Part {
 
     /// Ends the part: closes its standard input and waits, for two seconds at most.
     pub(crate) async fn stop(mut self) {
-        drop(self.child.stdin.take());
+        drop(self.lifeline.take());
         let grace = std::time::Duration::from_secs(2);
         if tokio::time::timeout(grace, self.child.wait()).await.is_err() {
             // It is about to be killed by its handle; that it is slow is no error of the demo.

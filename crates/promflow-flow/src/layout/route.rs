@@ -1,0 +1,73 @@
+//! The ways of the edges.
+
+use std::collections::BTreeMap;
+
+use super::columns::Grid;
+use super::place::FRAME_PAD;
+use super::{PlacedEdge, PlacedNode, Point};
+
+/// The room between two edges at one side of a node, at most.
+const PORT_GAP: f64 = 4.0;
+/// How much of a node's height edges may start from.
+const PORT_SHARE: f64 = 0.62;
+
+/// Routes every edge through its places: straight within a column, bent between columns.
+pub(super) fn route(
+    grid: &Grid,
+    nodes: &[PlacedNode],
+    lefts: &[f64],
+    widths: &[f64],
+    ys: &[f64],
+) -> Vec<PlacedEdge> {
+    let out = ports(grid, nodes, ys, true);
+    let into = ports(grid, nodes, ys, false);
+    let port = |ports: &BTreeMap<(usize, usize), f64>, item: usize, other: usize| {
+        ports.get(&(item, other)).copied().unwrap_or(ys[item])
+    };
+    let way = |chain: &Vec<usize>| {
+        let mut points = Vec::new();
+        for pair in chain.windows(2) {
+            let (a, b) = (pair[0], pair[1]);
+            let (from, to) = (grid.items[a].column, grid.items[b].column);
+            let right = lefts[from] + widths[from];
+            if from == to {
+                // A circle within a column: out to the right and back.
+                points.push(Point { x: right, y: ys[a] });
+                points.push(Point { x: right, y: ys[b] });
+                continue;
+            }
+            // Frames reach out of their column; edges bend behind them.
+            points.push(Point { x: right, y: port(&out, a, b) });
+            points.push(Point { x: right + FRAME_PAD, y: port(&out, a, b) });
+            points.push(Point { x: lefts[to] - FRAME_PAD, y: port(&into, b, a) });
+            points.push(Point { x: lefts[to], y: port(&into, b, a) });
+        }
+        points
+    };
+    grid.chains
+        .iter()
+        .zip(&grid.reversed)
+        .map(|(chain, reversed)| {
+            let mut points = way(chain);
+            if *reversed {
+                points.reverse();
+            }
+            PlacedEdge { points }
+        })
+        .collect()
+}
+
+/// Returns where each segment starts at a node's right side, or ends at its left: spread in the order of the other ends.
+fn ports(grid: &Grid, nodes: &[PlacedNode], ys: &[f64], at_right: bool) -> BTreeMap<(usize, usize), f64> {
+    let mut ports = BTreeMap::new();
+    for (item, node) in nodes.iter().enumerate() {
+        let mut others = if at_right { grid.right[item].clone() } else { grid.left[item].clone() };
+        others.sort_by(|a, b| ys[*a].total_cmp(&ys[*b]).then(a.cmp(b)));
+        let steps = others.len().saturating_sub(1) as f64;
+        let gap = if steps > 0.0 { PORT_GAP.min(node.rect.height * PORT_SHARE / steps) } else { 0.0 };
+        for (place, other) in others.into_iter().enumerate() {
+            ports.insert((item, other), ys[item] + (place as f64 - steps / 2.0) * gap);
+        }
+    }
+    ports
+}

@@ -1,0 +1,212 @@
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::*;
+use crate::graph::{Graph, NodeKind, State};
+use crate::paths::{FlowPaths, build_from_paths};
+use crate::testing::Planted;
+use crate::view::{View, ViewOptions};
+
+const RULES: [&str; 6] = [
+    "record: 'job:http_requests:rate5m', expr: 'sum by (job) (rate(http_requests_total[5m]))'",
+    "alert: A, expr: 'job:http_requests:rate5m > 1', labels: {severity: critical}",
+    "alert: Misspelt, expr: 'http_request_total > 1'",
+    "alert: '<end> \"quoted\" # {{x}} `b` %%', expr: 'queue_size > 1'",
+    "alert: Wild, expr: '{__name__=~\"a.*\"} > 1'",
+    "alert: Node, expr: 'node_load1 > 1'",
+];
+
+/// The monitoring setup of this repository, over its own code.
+fn shipped() -> Graph {
+    let root =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("BUG: no workspace");
+    let paths = FlowPaths {
+        config: Some(root.join("monitoring/prometheus.yml")),
+        alertmanager: Some(root.join("monitoring/alertmanager.yml")),
+        source: Some(root.to_owned()),
+    };
+    build_from_paths(&paths, None).unwrap_or_else(|errors| panic!("{errors:#?}"))
+}
+
+#[test]
+fn json_has_every_node_and_edge() {
+    let graph = Planted::new(&RULES).graph(None);
+    let value: serde_json::Value = serde_json::from_str(&json(&graph)).expect("it is JSON");
+    assert_eq!(value["nodes"].as_array().map(Vec::len), Some(graph.nodes.len()));
+    let ids: BTreeSet<&str> =
+        value["nodes"].as_array().into_iter().flatten().filter_map(|node| node["id"].as_str()).collect();
+    for edge in value["edges"].as_array().into_iter().flatten() {
+        assert!(
+            ids.contains(edge["from"].as_str().unwrap_or(""))
+                && ids.contains(edge["to"].as_str().unwrap_or(""))
+        );
+        assert!(edge["via"].is_string() && edge["metrics"].is_array() && edge["state"].is_string(), "{edge}");
+    }
+    let misspelt =
+        value["edges"].as_array().into_iter().flatten().find(|edge| edge["to"] == "alert:Misspelt");
+    assert_eq!(misspelt.map(|edge| edge["nearest"].clone()), Some("http_requests_total".into()));
+    let definition =
+        value["nodes"].as_array().into_iter().flatten().find(|n| n["name"] == "http_requests_total");
+    assert_eq!(
+        definition.map(|node| (node["file"].clone(), node["line"].clone())),
+        Some(("app/src/main.rs".into(), 3.into()))
+    );
+}
+
+#[test]
+fn mermaid_escapes_names_and_gives_each_state_its_line() {
+    let text = mermaid(&Planted::new(&RULES).graph(None));
+    assert!(text.starts_with("flowchart LR\n"), "{text}");
+    assert!(text.contains("#lt;end#gt; #quot;quoted#quot; #35; {{x}} 'b' #37;#37;"), "{text}");
+    assert!(
+        text.contains("|\"Misspelt: 'http_request_total' is defined nowhere; 'http_requests_total' in"),
+        "{text}"
+    );
+    for line in text.lines() {
+        let is_quoted = line.matches('"').count() % 2 == 0;
+        assert!(is_quoted, "{line}");
+    }
+    let opened = text.lines().filter(|line| line.trim_start().starts_with("subgraph ")).count();
+    assert_eq!(text.lines().filter(|line| line.trim() == "end").count(), opened);
+}
+
+#[test]
+fn svg_is_well_formed_and_says_what_is_wrong_in_words() {
+    let text = svg(&Planted::new(&RULES).graph(None));
+    assert_eq!(text.matches("<g").count(), text.matches("</g>").count());
+    assert!(text.contains("<title id=\"flow-title\">") && text.contains("<desc id=\"flow-desc\">"));
+    assert!(text.contains("prefers-color-scheme:dark"));
+    assert!(text.contains("&lt;end&gt; &quot;quoted&quot;"), "names are escaped");
+    assert!(text.contains("`http_request_total` is defined nowhere"));
+    for state in [State::Defined, State::Unknown, State::Undecidable, State::NeverSeen] {
+        assert!(text.contains(&format!("class=\"edge {}\"", state.as_str())), "{state:?}");
+    }
+}
+
+#[test]
+fn dot_quotes_its_names() {
+    let text = dot(&Planted::new(&RULES).graph(None));
+    assert!(text.starts_with("digraph flow {") && text.ends_with("}\n"));
+    assert!(text.contains("\\\"quoted\\\""));
+}
+
+#[test]
+fn small_systems_are_drawn_whole_and_large_ones_folded_around_what_is_wrong() {
+    let mut rules: Vec<String> = (0..150)
+        .map(|i| format!("alert: Fine{i}, expr: 'queue_size > {i}', labels: {{severity: info}}"))
+        .collect();
+    rules.push("alert: Misspelt, expr: 'http_request_total > 1'".to_owned());
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let small = View::of(&Planted::new(&rules[147..]).graph(None), &ViewOptions::default());
+    assert!(small.nodes.iter().all(|node| node.count == 1));
+    let large = View::of(&Planted::new(&rules).graph(None), &ViewOptions::default());
+    assert!(large.nodes.len() <= 80, "{}", large.nodes.len());
+    assert!(large.nodes.iter().any(|node| node.id == "alert:Misspelt"), "what is wrong is not folded");
+    assert!(large.nodes.iter().any(|node| node.count == 150));
+    assert_eq!(large.faults.len(), 2, "{:?}", large.faults);
+}
+
+#[test]
+fn the_same_graph_gives_the_same_bytes() {
+    let draw = |graph: &Graph| [mermaid(graph), svg(graph), dot(graph), json(graph)];
+    assert_eq!(draw(&Planted::new(&RULES).graph(None)), draw(&Planted::new(&RULES).graph(None)));
+}
+
+#[test]
+fn every_shipped_alert_is_fed_and_delivered_and_nothing_is_broken() {
+    let graph = shipped();
+    let broken: Vec<_> = graph.broken().map(|edge| (&edge.from, &edge.to, &edge.reason)).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+    let alerts: Vec<_> = graph.nodes.iter().filter(|node| node.kind == NodeKind::Alert).collect();
+    assert!(alerts.len() >= 20);
+    let is_kind =
+        |id: &String, kinds: &[NodeKind]| graph.node(id).is_some_and(|node| kinds.contains(&node.kind));
+    for alert in alerts {
+        let down = graph.downstream(&alert.id);
+        assert!(
+            down.nodes.iter().any(|id| is_kind(id, &[NodeKind::Receiver])),
+            "{} reaches nobody",
+            alert.name
+        );
+        let reads = graph.edges.iter().any(|edge| edge.to == alert.id);
+        let up = graph.upstream(&alert.id);
+        let fed = up.nodes.iter().any(|id| is_kind(id, &[NodeKind::Definition, NodeKind::Job]));
+        assert!(fed || !reads, "{} is fed by nothing", alert.name);
+    }
+    let view = View::of(&graph, &ViewOptions::default());
+    let placed = crate::layout::tests::check(&view);
+    println!("{} nodes, {} edges, {} crossings", view.nodes.len(), view.edges.len(), placed.crossings);
+    assert!(placed.crossings < 2 * view.edges.len(), "{} crossings", placed.crossings);
+    let text = mermaid(&graph);
+    assert!(text.len() < 50_000 && !text.contains("/home/"), "{} bytes", text.len());
+}
+
+#[test]
+fn large_rule_sets_are_folded_and_laid_out() {
+    let Some(dir) = promflow_testkit::conformance("rules") else { return };
+    let config = tempfile::NamedTempFile::new().expect("a temporary file");
+    let all = dir.join("*.yml").display().to_string();
+    std::fs::write(config.path(), format!("rule_files: ['{all}']\n")).expect("written");
+    let paths = FlowPaths { config: Some(config.path().to_owned()), ..FlowPaths::default() };
+    let graph = build_from_paths(&paths, None).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    assert!(graph.nodes.len() > 1000, "{} nodes", graph.nodes.len());
+    let started = Instant::now();
+    let view = View::of(&graph, &ViewOptions::default());
+    assert!(view.nodes.len() <= 80, "{} nodes", view.nodes.len());
+    crate::layout::tests::check(&view);
+    println!("{} nodes folded to {} in {:?}", graph.nodes.len(), view.nodes.len(), started.elapsed());
+    // Unfolded it still keeps to the rules of the layout.
+    let whole = View::of(&graph, &ViewOptions { nodes_max: 600, edges_max: 4000, sinks: false });
+    crate::layout::tests::check(&whole);
+    let text = mermaid(&graph);
+    assert!(text.len() < 50_000, "{} bytes", text.len());
+}
+
+#[test]
+fn a_generated_system_is_folded_and_laid_out() {
+    let mut planted = Planted::new(&[]);
+    let (mut jobs, mut rules) = (String::from("scrape_configs:\n"), String::from("groups:\n"));
+    for service in 0..20 {
+        let metrics: String =
+            (0..50).map(|m| format!("r.counter(\"s{service}_m{m}_total\", \"h\", &[\"x\"]);\n")).collect();
+        let code =
+            format!("fn f(r: R) {{ {metrics} }}\nfn main() {{ Settings {{ port: {} }} }}", 7000 + service);
+        planted = planted
+            .with(&format!("s{service}/Cargo.toml"), &format!("[package]\nname = \"s{service}\"\n"))
+            .with(&format!("s{service}/src/main.rs"), &code);
+        let targets: Vec<String> = (0..5).map(|t| format!("'host{t}:{}'", 7000 + service)).collect();
+        jobs += &format!(
+            "  - job_name: s{service}\n    static_configs: [{{targets: [{}]}}]\n",
+            targets.join(", ")
+        );
+        rules += &format!("  - name: g{service}\n    rules:\n");
+        for m in 0..12 {
+            rules += &format!(
+                "      - {{record: 'job:s{service}_m{m}:rate5m', expr: 'rate(s{service}_m{m}_total[5m])'}}\n"
+            );
+            rules += &format!("      - {{alert: A{service}x{m}, expr: 'job:s{service}_m{m}:rate5m > 1'}}\n");
+        }
+        rules += &format!("      - {{alert: Bad{service}, expr: 's{service}_m7_totl > 1'}}\n");
+    }
+    let config = format!("rule_files: [monitoring/rules/*.yml]\n{jobs}");
+    let planted = planted
+        .with("monitoring/prometheus.yml", &config.replace("[monitoring/", "["))
+        .with("monitoring/rules/a.yml", &rules);
+    let started = Instant::now();
+    let graph = planted.graph(None);
+    println!("{} nodes, {} edges built in {:?}", graph.nodes.len(), graph.edges.len(), started.elapsed());
+    let started = Instant::now();
+    let text = svg(&graph);
+    println!("{} bytes drawn in {:?}", text.len(), started.elapsed());
+    crate::layout::tests::check(&View::of(&graph, &ViewOptions::default()));
+    crate::layout::tests::check(&View::of(
+        &graph,
+        &ViewOptions { nodes_max: 5_000, edges_max: 20_000, sinks: true },
+    ));
+    let bad = graph.nodes.iter().filter(|node| node.name.starts_with("Bad")).map(|node| node.id.clone());
+    for id in bad {
+        let edge = graph.edges.iter().find(|edge| edge.to == id).expect("it reads something");
+        let right = id.replace("alert:Bad", "s") + "_m7_total";
+        assert_eq!((edge.state, edge.nearest.as_ref()), (State::NeverSeen, Some(&right)));
+    }
+}
