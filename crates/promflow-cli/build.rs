@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What the demo reads, relative to the repository's root.
-const FOLDERS: [&str; 4] =
-    ["monitoring", "examples/backend", "crates/promflow", "crates/promflow-registry"];
+const FOLDERS: [&str; 4] = ["monitoring", "examples/backend", "crates/promflow", "crates/promflow-registry"];
 
 fn main() {
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -20,8 +19,13 @@ fn main() {
     let mut out = String::from("/// Paths and contents.\nconst EMBEDDED: &[(&str, &str)] = &[\n");
     for file in files {
         let path = file.strip_prefix(root).expect("below the root");
-        writeln!(out, "    ({:?}, include_str!({:?})),", path.display().to_string(), file.display().to_string())
-            .expect("a string takes everything");
+        writeln!(
+            out,
+            "    ({:?}, include_str!({:?})),",
+            path.display().to_string(),
+            file.display().to_string()
+        )
+        .expect("a string takes everything");
     }
     out.push_str("];\n");
     let target = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("embedded.rs");

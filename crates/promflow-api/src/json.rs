@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn a_vector_is_written_as_prometheus_writes_it() {
         let labels = Labels::from_pairs([("__name__", "up"), ("job", "a\"b\n")]);
-        let value = Value::Vector(vec![VectorSample { labels, t_ms: 1_435_781_430_081, value: f64::INFINITY }]);
+        let value =
+            Value::Vector(vec![VectorSample { labels, t_ms: 1_435_781_430_081, value: f64::INFINITY }]);
         assert_eq!(
             query_data(&value, None),
             r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a\"b\n"},"value":[1435781430.081,"+Inf"]}]}"#

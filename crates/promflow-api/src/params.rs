@@ -102,7 +102,10 @@ fn parse_duration(text: &str) -> Result<i64, String> {
     if let Some(seconds) = float::parse(text) {
         let ms = seconds * 1000.0;
         if !ms.is_finite() || ms.abs() > 9.2e15 {
-            return Err(format!("cannot parse {} to a valid duration. It overflows int64", quote::quote(text)));
+            return Err(format!(
+                "cannot parse {} to a valid duration. It overflows int64",
+                quote::quote(text)
+            ));
         }
         return Ok(ms.round() as i64);
     }

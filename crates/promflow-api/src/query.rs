@@ -25,7 +25,10 @@ impl Drop for CancelOnDrop {
     }
 }
 
-pub(crate) async fn instant(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn instant(
+    State(state): State<Arc<ApiState>>,
+    params: Params,
+) -> Result<Response, ApiError> {
     let t_ms = params.time_or("time", state.clock.now_ms())?;
     let request = Request::new(&state, &params)?;
     request
@@ -77,7 +80,8 @@ struct Request {
 impl Request {
     fn new(state: &Arc<ApiState>, params: &Params) -> Result<Self, ApiError> {
         let query = params.get("query");
-        let timeout_ms = params.optional_duration("timeout")?.unwrap_or(i64::MAX).clamp(0, state.limits.query_timeout_ms);
+        let timeout_ms =
+            params.optional_duration("timeout")?.unwrap_or(i64::MAX).clamp(0, state.limits.query_timeout_ms);
         Ok(Self {
             state: state.clone(),
             expr: parse(query)?,

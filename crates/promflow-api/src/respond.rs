@@ -61,11 +61,7 @@ fn client_closed() -> StatusCode {
 
 impl From<SelectError> for ApiError {
     fn from(error: SelectError) -> Self {
-        Self {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            kind: "execution",
-            message: error.to_string(),
-        }
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, kind: "execution", message: error.to_string() }
     }
 }
 

@@ -60,7 +60,10 @@ impl Filter {
             "alert" => Some(RuleKind::Alerting),
             "record" => Some(RuleKind::Recording),
             other => {
-                return Err(ApiError::invalid("type", &format!("not supported value {}", promflow_model::quote::quote(other))));
+                return Err(ApiError::invalid(
+                    "type",
+                    &format!("not supported value {}", promflow_model::quote::quote(other)),
+                ));
             }
         };
         let exclude_alerts = match params.get("exclude_alerts") {

@@ -150,9 +150,12 @@ mod tests {
 
     #[test]
     fn label_names_in_paths_are_unescaped() {
-        for (escaped, name) in
-            [("job", "job"), ("U__http_2e_status", "http.status"), ("U__a__b", "a_b"), ("U__a_zz_b", "U__a_zz_b")]
-        {
+        for (escaped, name) in [
+            ("job", "job"),
+            ("U__http_2e_status", "http.status"),
+            ("U__a__b", "a_b"),
+            ("U__a_zz_b", "U__a_zz_b"),
+        ] {
             assert_eq!(unescape_name(escaped), name);
         }
     }

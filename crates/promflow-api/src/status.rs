@@ -56,7 +56,10 @@ pub(crate) async fn build_info(State(state): State<Arc<ApiState>>) -> Response {
     }))
 }
 
-pub(crate) async fn metadata(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn metadata(
+    State(state): State<Arc<ApiState>>,
+    params: Params,
+) -> Result<Response, ApiError> {
     let limit = params.limit("limit")?;
     let per_metric = params.limit("limit_per_metric")?;
     let wanted = params.get("metric");

@@ -31,8 +31,12 @@ pub(crate) async fn targets(
     let snapshot = state.scrape.targets();
     let active: Vec<Value> =
         snapshot.active.iter().filter(|t| with_active && in_pool(&t.scrape_pool)).map(active_json).collect();
-    let dropped: Vec<Value> =
-        snapshot.dropped.iter().filter(|t| with_dropped && in_pool(&t.scrape_pool)).map(dropped_json).collect();
+    let dropped: Vec<Value> = snapshot
+        .dropped
+        .iter()
+        .filter(|t| with_dropped && in_pool(&t.scrape_pool))
+        .map(dropped_json)
+        .collect();
     let counts = if with_dropped { json!(snapshot.dropped_counts) } else { Value::Null };
     Ok(success(json!({
         "activeTargets": active,

@@ -160,8 +160,11 @@ fn head(content: &str) -> String {
 fn targets_that_misbehave_have_their_error_and_the_rest_goes_on() {
     let good = TestServer::start(|_| TestResponse::page("good_metric 42\n"));
     let garbage = TestServer::start(|_| TestResponse::page("fine_metric 1\nthis is { not a metric\n"));
-    let failing =
-        TestServer::start(|_| TestResponse { status: 500, content_type: String::new(), body: "boom".to_owned() });
+    let failing = TestServer::start(|_| TestResponse {
+        status: 500,
+        content_type: String::new(),
+        body: "boom".to_owned(),
+    });
     let half = raw_server(|out| {
         let _ = out.write_all(format!("{}half_metric 1\n", head("Content-Length: 1000")).as_bytes());
     });
@@ -187,7 +190,8 @@ fn targets_that_misbehave_have_their_error_and_the_rest_goes_on() {
     ];
     let dir = tempfile::tempdir().expect("no temporary directory");
     let mut text =
-        "global: {scrape_interval: 5s, scrape_timeout: 5s, body_size_limit: 10MB}\nscrape_configs:\n".to_owned();
+        "global: {scrape_interval: 5s, scrape_timeout: 5s, body_size_limit: 10MB}\nscrape_configs:\n"
+            .to_owned();
     for (job, address, _) in &jobs {
         text.push_str(&format!("  - {{job_name: {job}, static_configs: [{{targets: ['{address}']}}]}}\n"));
     }
@@ -222,13 +226,43 @@ fn requests_that_are_wrong_are_answered_as_prometheus_answers_them() {
     let dir = tempfile::tempdir().expect("no temporary directory");
     let promflow = Promflow::serve(&write(dir.path(), "prometheus.yml", "global: {}\n"), &[]);
     for (path, status, kind, error) in [
-        ("/api/v1/query?query=sum(", 400, "bad_data", "invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis"),
-        ("/api/v1/query?query=up&time=x", 400, "bad_data", "invalid parameter \"time\": cannot parse \"x\" to a valid timestamp"),
-        ("/api/v1/query_range?query=up&start=2&end=1&step=1", 400, "bad_data", "invalid parameter \"end\": end timestamp must not be before start time"),
-        ("/api/v1/query_range?query=up&start=0&end=1&step=0", 400, "bad_data", "zero or negative query resolution step"),
-        ("/api/v1/query_range?query=up&start=0&end=20000&step=1", 400, "bad_data", "exceeded maximum resolution of 11,000 points"),
+        (
+            "/api/v1/query?query=sum(",
+            400,
+            "bad_data",
+            "invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis",
+        ),
+        (
+            "/api/v1/query?query=up&time=x",
+            400,
+            "bad_data",
+            "invalid parameter \"time\": cannot parse \"x\" to a valid timestamp",
+        ),
+        (
+            "/api/v1/query_range?query=up&start=2&end=1&step=1",
+            400,
+            "bad_data",
+            "invalid parameter \"end\": end timestamp must not be before start time",
+        ),
+        (
+            "/api/v1/query_range?query=up&start=0&end=1&step=0",
+            400,
+            "bad_data",
+            "zero or negative query resolution step",
+        ),
+        (
+            "/api/v1/query_range?query=up&start=0&end=20000&step=1",
+            400,
+            "bad_data",
+            "exceeded maximum resolution of 11,000 points",
+        ),
         ("/api/v1/series", 400, "bad_data", "no match[] parameter provided"),
-        ("/api/v1/query_exemplars?query=up", 501, "not_supported", "not supported yet: /api/v1/query_exemplars"),
+        (
+            "/api/v1/query_exemplars?query=up",
+            501,
+            "not_supported",
+            "not supported yet: /api/v1/query_exemplars",
+        ),
     ] {
         let (got, body) = http_get(&promflow.path(path)).expect("no answer");
         let answer: Value = serde_json::from_str(&body).unwrap_or_else(|e| panic!("{path}: {e}: {body}"));

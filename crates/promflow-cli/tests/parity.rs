@@ -125,8 +125,9 @@ fn read_back(peer: &Peer) -> Vec<(Labels, Vec<(i64, f64)>)> {
         .iter()
         .map(|series| {
             let metric = series["metric"].as_object().expect("labels");
-            let labels =
-                Labels::from_pairs(metric.iter().map(|(n, v)| (n.clone(), v.as_str().expect("text").to_owned())));
+            let labels = Labels::from_pairs(
+                metric.iter().map(|(n, v)| (n.clone(), v.as_str().expect("text").to_owned())),
+            );
             let samples = series["values"].as_array().expect("samples").iter().map(|pair| {
                 let t_ms = (pair[0].as_f64().expect("time") * 1000.0).round() as i64;
                 (t_ms, pair[1].as_str().expect("text").parse::<f64>().expect("number"))
@@ -195,7 +196,9 @@ fn the_rule_loop_records_what_stock_prometheus_recorded() {
     let (outputs, inputs): (Vec<_>, Vec<_>) = stored
         .into_iter()
         .filter(|(labels, _)| labels.metric_name() != "test:heartbeat" || labels.has("group"))
-        .partition(|(labels, _)| labels.metric_name() == "test:heartbeat" || group_of(&names, labels).is_some());
+        .partition(|(labels, _)| {
+            labels.metric_name() == "test:heartbeat" || group_of(&names, labels).is_some()
+        });
 
     let mut evaluations: Vec<(i64, String)> = Vec::new();
     for (labels, samples) in outputs.iter().filter(|(l, _)| l.metric_name() == "test:heartbeat") {
@@ -279,7 +282,12 @@ fn compare(
             }
         }
     }
-    assert!(differences.is_empty(), "{} of {compared}:\n{}", differences.len(), differences[..differences.len().min(20)].join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} of {compared}:\n{}",
+        differences.len(),
+        differences[..differences.len().min(20)].join("\n")
+    );
     assert!(compared > 500, "only {compared} samples were compared");
     assert!(alerts_seen.contains("pending") && alerts_seen.contains("firing"), "{alerts_seen:?}");
     println!("{compared} recorded samples agree with stock Prometheus");

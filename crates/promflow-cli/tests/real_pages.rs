@@ -33,13 +33,29 @@ fn write_config(dir: &Path, job: &str, target: &str) -> std::path::PathBuf {
 
 /// Returns the job's series with their values, but for those that the scrape itself adds.
 fn series(server: &str, job: &str) -> BTreeMap<String, String> {
-    let own = ["up", "scrape_duration_seconds", "scrape_series_added", "scrape_samples_scraped",
-        "scrape_samples_post_metric_relabeling"];
+    let own = [
+        "up",
+        "scrape_duration_seconds",
+        "scrape_series_added",
+        "scrape_samples_scraped",
+        "scrape_samples_post_metric_relabeling",
+    ];
     query(server, &format!("{{job=\"{job}\"}}"))
         .iter()
         .filter(|s| !own.contains(&s["metric"]["__name__"].as_str().unwrap_or_default()))
-        .map(|s: &Value| (s["metric"].to_string(), s["value"][1].as_str().unwrap_or_default().to_owned()))
+        .map(|s: &Value| (normalized(&s["metric"]), s["value"][1].as_str().unwrap_or_default().to_owned()))
         .collect()
+}
+
+/// Writes a label set with bounds as Prometheus 3 stores them (`1` is `1.0`); Debian's 2.42 stores the page's text.
+fn normalized(metric: &Value) -> String {
+    let mut metric = metric.clone();
+    for bound in ["le", "quantile"] {
+        if let Some(number) = metric[bound].as_str().and_then(|text| text.parse::<f64>().ok()) {
+            metric[bound] = number.into();
+        }
+    }
+    metric.to_string()
 }
 
 fn every_sample_of_the_page_is_queryable(job: &str, exporter: &Peer, at_least: usize) {

@@ -97,7 +97,9 @@ fn an_error_fault_fires_its_alert_and_a_real_alertmanager_delivers_it() {
     wait_until("the alert to fire", ALERT, || {
         states(&promflow, "HttpHighErrorRatio").contains(&"firing".to_owned())
     });
-    wait_until("Alertmanager to deliver it", ALERT, || webhook.find("HttpHighErrorRatio", "firing").is_some());
+    wait_until("Alertmanager to deliver it", ALERT, || {
+        webhook.find("HttpHighErrorRatio", "firing").is_some()
+    });
     let delivered = webhook.find("HttpHighErrorRatio", "firing").expect("waited for it");
     assert_eq!(delivered["labels"]["severity"], "critical");
     assert_eq!(delivered["labels"]["job"], "backend");

@@ -37,7 +37,8 @@ pub fn parse(text: &str) -> Result<i64, String> {
         }
         last_unit = unit;
         let amount: i64 = number.parse().map_err(|_| overflow())?;
-        total = amount.checked_mul(UNITS[unit].1).and_then(|ms| total.checked_add(ms)).ok_or_else(overflow)?;
+        total =
+            amount.checked_mul(UNITS[unit].1).and_then(|ms| total.checked_add(ms)).ok_or_else(overflow)?;
         rest = after;
     }
     // Go keeps durations in nanoseconds; what does not fit there is out of range there.

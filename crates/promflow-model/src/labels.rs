@@ -125,9 +125,10 @@ impl Labels {
     ///
     /// `names` must be sorted.
     pub fn drop(&self, names: &[impl AsRef<str>]) -> Self {
-        Self::from_sorted(self.iter().filter(|(n, _)| {
-            *n != METRIC_NAME && names.binary_search_by(|m| m.as_ref().cmp(n)).is_err()
-        }))
+        Self::from_sorted(
+            self.iter()
+                .filter(|(n, _)| *n != METRIC_NAME && names.binary_search_by(|m| m.as_ref().cmp(n)).is_err()),
+        )
     }
 
     /// Returns a 64-bit hash of the set, equal to that of Prometheus's default build (`limit_ratio` shows it).

@@ -83,7 +83,10 @@ impl NotifyMetrics {
         for family in [&self.sent, &self.errors, &self.dropped] {
             family.init(&[[url]]);
         }
-        self.queues.lock().expect("BUG: a thread panicked while it held the queues").insert(url.to_owned(), queue);
+        self.queues
+            .lock()
+            .expect("BUG: a thread panicked while it held the queues")
+            .insert(url.to_owned(), queue);
     }
 
     pub(crate) fn forget(&self, url: &str) {

@@ -234,8 +234,10 @@ impl Sender {
     async fn run(self) {
         loop {
             let batch = self.queue.take(self.batch_max).await;
-            let alerts: Vec<Alert> =
-                batch.into_iter().filter_map(|alert| prepare(alert, &Labels::empty(), &self.relabel)).collect();
+            let alerts: Vec<Alert> = batch
+                .into_iter()
+                .filter_map(|alert| prepare(alert, &Labels::empty(), &self.relabel))
+                .collect();
             if !alerts.is_empty() {
                 self.deliver(&alerts).await;
             }

@@ -213,7 +213,9 @@ impl AlertingRule {
         for sample in vector {
             let (labels, annotations) = self.expand(context, sample, t_ms);
             if !holding.insert(labels.clone()) {
-                return Err("vector contains metrics with the same labelset after applying alert labels".to_owned());
+                return Err(
+                    "vector contains metrics with the same labelset after applying alert labels".to_owned()
+                );
             }
             fresh.push(ActiveAlert::new(sample, labels, annotations, t_ms));
         }
@@ -234,12 +236,10 @@ impl AlertingRule {
     fn expand(&self, context: &RuleContext, sample: &VectorSample, t_ms: i64) -> (Labels, Labels) {
         let text = |expansion: &Expansion| match expansion {
             Expansion::Literal(text) | Expansion::Broken(text) => text.clone(),
-            Expansion::Template(template) => {
-                context.expand(template, sample, t_ms).unwrap_or_else(|e| {
-                    tracing::warn!(alert = self.name, error = %e, "cannot expand the template");
-                    format!("<error expanding template: {e}>")
-                })
-            }
+            Expansion::Template(template) => context.expand(template, sample, t_ms).unwrap_or_else(|e| {
+                tracing::warn!(alert = self.name, error = %e, "cannot expand the template");
+                format!("<error expanding template: {e}>")
+            }),
         };
         let mut labels = LabelsBuilder::new(&sample.labels);
         labels.remove(METRIC_NAME);

@@ -46,7 +46,9 @@ impl RuleContext {
             Value::Scalar(sample) => {
                 Ok(vec![VectorSample { labels: Labels::empty(), t_ms: sample.t_ms, value: sample.value }])
             }
-            Value::String { .. } | Value::Matrix(_) => Err("rule result is not a vector or scalar".to_owned()),
+            Value::String { .. } | Value::Matrix(_) => {
+                Err("rule result is not a vector or scalar".to_owned())
+            }
         }
     }
 

@@ -106,8 +106,13 @@ impl Group {
                 }
             };
             samples_total += samples;
-            rule.last =
-                LastEvaluation { health, error, t_ms, seconds: rule_started.elapsed().as_secs_f64(), samples };
+            rule.last = LastEvaluation {
+                health,
+                error,
+                t_ms,
+                seconds: rule_started.elapsed().as_secs_f64(),
+                samples,
+            };
             if let RuleBody::Alerting(alerting) = &mut rule.body {
                 let due = alerting.take_due(context, t_ms, self.interval_ms);
                 if !due.is_empty() {
@@ -140,7 +145,9 @@ impl Group {
         let mut old: Vec<Option<Rule>> = before.rules.into_iter().map(Some).collect();
         for rule in &mut self.rules {
             let same = |o: &Option<Rule>| {
-                o.as_ref().is_some_and(|o| o.name() == rule.name() && o.labels() == rule.labels() && o.kind() == rule.kind())
+                o.as_ref().is_some_and(|o| {
+                    o.name() == rule.name() && o.labels() == rule.labels() && o.kind() == rule.kind()
+                })
             };
             if let Some(found) = old.iter().position(same).and_then(|i| old[i].take()) {
                 rule.take_state(found);

@@ -18,7 +18,12 @@ impl RecordingRule {
     /// Evaluates the rule.
     ///
     /// Errors: the query's, equal label sets, or more series than the limit (0 for none).
-    pub(crate) fn eval(&self, context: &RuleContext, query_t_ms: i64, limit: usize) -> Result<Output, String> {
+    pub(crate) fn eval(
+        &self,
+        context: &RuleContext,
+        query_t_ms: i64,
+        limit: usize,
+    ) -> Result<Output, String> {
         let vector = context.query(&self.expr, query_t_ms)?;
         let mut output = Vec::with_capacity(vector.len());
         for sample in vector {

@@ -99,4 +99,3 @@ impl Rule {
 
 /// Series with one value each, to be appended at one time.
 pub(crate) type Output = Vec<(Labels, f64)>;
-

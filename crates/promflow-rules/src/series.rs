@@ -44,7 +44,11 @@ pub(crate) fn append_output(
         returned.insert(labels.clone());
     }
     if out_of_order > 0 {
-        tracing::warn!(rule = rule.name(), samples = out_of_order, "rule output out of order or doubled, left out");
+        tracing::warn!(
+            rule = rule.name(),
+            samples = out_of_order,
+            "rule output out of order or doubled, left out"
+        );
     }
     for ended in rule.previous.iter().filter(|labels| !returned.contains(*labels)) {
         mark_stale(appender, ended, t_ms);

@@ -8,7 +8,9 @@ use promflow_config::{RuleFile, ValidationScheme};
 use promflow_model::{Alert, AlertSink, Clock, Labels, is_stale_nan};
 use promflow_promql::{Engine, EngineOptions};
 use promflow_registry::Registry;
-use promflow_rules::{AlertState, Group, GroupDefaults, Health, Manager, ManagerOptions, RuleContext, RuleMetrics};
+use promflow_rules::{
+    AlertState, Group, GroupDefaults, Health, Manager, ManagerOptions, RuleContext, RuleMetrics,
+};
 use promflow_storage::fake::FakeStorage;
 use promflow_testkit::wait_until;
 
@@ -162,10 +164,14 @@ fn an_alert_goes_pending_firing_kept_and_resolved() {
     let (pending, firing) = (Some(AlertState::Pending), Some(AlertState::Firing));
     assert_eq!(states, [pending, pending, firing, firing, None, None]);
 
-    let series =
-        |state| format!("ALERTS{{alertname=\"High\",alertstate=\"{state}\",a=\"x\",severity=\"{{{{ if gt $value 5.0 }}}}critical{{{{ else }}}}warning{{{{ end }}}}\"}}");
+    let series = |state| {
+        format!(
+            "ALERTS{{alertname=\"High\",alertstate=\"{state}\",a=\"x\",severity=\"{{{{ if gt $value 5.0 }}}}critical{{{{ else }}}}warning{{{{ end }}}}\"}}"
+        )
+    };
     assert!(fixture.samples(&series("pending")).is_empty(), "the label is the expanded one");
-    let series = |state| format!("ALERTS{{alertname=\"High\",alertstate=\"{state}\",a=\"x\",severity=\"warning\"}}");
+    let series =
+        |state| format!("ALERTS{{alertname=\"High\",alertstate=\"{state}\",a=\"x\",severity=\"warning\"}}");
     assert_eq!(fixture.samples(&series("pending")), ["60s 1", "120s 1", "180s stale"]);
     assert_eq!(fixture.samples(&series("firing")), ["180s 1", "240s 1", "300s stale"]);
     assert_eq!(

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use promflow_model::{Labels, Matcher, Metadata};
 
 use crate::{
-    AppendError, Appendable, Appender, CommitStats, Querier, Queryable, SampleBuffer, SelectError, SelectHints,
-    Series, SeriesRef, SeriesSet,
+    AppendError, Appendable, Appender, CommitStats, Querier, Queryable, SampleBuffer, SelectError,
+    SelectHints, Series, SeriesRef, SeriesSet,
 };
 
 /// The store.

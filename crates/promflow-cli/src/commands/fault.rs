@@ -18,7 +18,9 @@ pub(crate) async fn run(arguments: FaultArguments) -> Result<()> {
     let request = Request::post_form(format!("{base}/_faults/{name}?on={on}"), &[]);
     let response = match client.fetch(&request, &mut body).await {
         Ok(response) => response,
-        Err(e) => bail!("{e}\n\nhint: is the demo running? `promflow up` prints its backend's address; pass it with --backend"),
+        Err(e) => bail!(
+            "{e}\n\nhint: is the demo running? `promflow up` prints its backend's address; pass it with --backend"
+        ),
     };
     let text = String::from_utf8_lossy(&body).trim().to_owned();
     if !response.status.is_success() {

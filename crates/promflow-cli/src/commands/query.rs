@@ -60,7 +60,11 @@ fn client(server: &str, headers: &[String]) -> Result<ApiClient> {
 }
 
 /// Fills in what was not given: the last five minutes, in 250 steps.
-fn range(start: Option<String>, end: Option<String>, step: Option<Duration>) -> Result<(String, String, String)> {
+fn range(
+    start: Option<String>,
+    end: Option<String>,
+    step: Option<Duration>,
+) -> Result<(String, String, String)> {
     let parse = |text: &str| time::parse_api(text).map_err(|e| anyhow::anyhow!("{e}"));
     let end_ms = end.as_deref().map(parse).transpose()?.unwrap_or_else(|| SystemClock.now_ms());
     let start_ms = start.as_deref().map(parse).transpose()?.unwrap_or(end_ms - DEFAULT_RANGE_MS);

@@ -41,7 +41,8 @@ pub(crate) async fn up(arguments: UpArguments) -> Result<()> {
     let listener = ports::server(arguments.listen_address.as_deref(), SERVER)?;
     let server_address = listener.local_addr().context("the listening socket has no address")?;
     let backend_port = ports::free_or_other(BACKEND_PORT)?;
-    let receiver = tokio::net::TcpListener::bind(ports::loopback(ports::free_or_other(RECEIVER_PORT)?)).await?;
+    let receiver =
+        tokio::net::TcpListener::bind(ports::loopback(ports::free_or_other(RECEIVER_PORT)?)).await?;
     let receiver_address = receiver.local_addr().context("the receiver's socket has no address")?;
     tokio::spawn(receiver::serve(receiver, Arc::new(SystemClock)));
 
@@ -188,11 +189,15 @@ fn introduce(tree: &Tree, places: &Places, receiver: SocketAddr) {
     println!("\nTime runs {} times faster: a window of 5m is 20s, `for: 5m` waits 20s.", scale::FACTOR);
     println!("\nTry next:");
     println!("  open http://{server}/ in a browser");
-    println!("  promflow fault errors on{backend_flag}       HttpHighErrorRatio goes pending, then fires, within a minute");
+    println!(
+        "  promflow fault errors on{backend_flag}       HttpHighErrorRatio goes pending, then fires, within a minute"
+    );
     println!("  promflow fault errors off{backend_flag}      and is resolved");
     println!("  other faults: latency, credits, consumer");
     if tree.is_repository() {
-        println!("  add an alert to monitoring/rules/alerts.yml, or a metric to examples/backend/src/metrics.rs:");
+        println!(
+            "  add an alert to monitoring/rules/alerts.yml, or a metric to examples/backend/src/metrics.rs:"
+        );
         println!("  the chart shows it within seconds");
     } else {
         println!("  add an alert to {}", tree.root().join("monitoring/rules/alerts.yml").display());

@@ -87,7 +87,12 @@ async fn list(State(receiver): State<Receiver>) -> Json<Vec<PostedAlert>> {
 
 fn print(what: &str, alert: &PostedAlert) {
     let annotation = |name: &str| alert.annotations.get(name).map_or("", String::as_str);
-    println!("{what:<9} {} ({}): {}", alert.label("alertname"), alert.label("severity"), annotation("summary"));
+    println!(
+        "{what:<9} {} ({}): {}",
+        alert.label("alertname"),
+        alert.label("severity"),
+        annotation("summary")
+    );
     let description = annotation("description");
     if !description.is_empty() {
         println!("          {description}");

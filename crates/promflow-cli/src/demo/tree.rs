@@ -58,7 +58,9 @@ mod tests {
         let elsewhere = tempfile::tempdir().expect("no temporary directory");
         let tree = Tree::find_or_unpack(elsewhere.path()).expect("cannot unpack");
         assert!(!tree.is_repository());
-        for file in ["monitoring/prometheus.yml", "monitoring/rules/alerts.yml", "examples/backend/src/lib.rs"] {
+        for file in
+            ["monitoring/prometheus.yml", "monitoring/rules/alerts.yml", "examples/backend/src/lib.rs"]
+        {
             assert!(tree.root().join(file).is_file(), "{file}");
         }
     }

@@ -100,7 +100,8 @@ fn fingerprint(paths: &FlowPaths) -> u64 {
     };
     for file in [&paths.config, &paths.alertmanager].into_iter().flatten() {
         note(file);
-        for folder in [file.parent(), file.parent().map(|p| p.join("rules")).as_deref()].into_iter().flatten() {
+        for folder in [file.parent(), file.parent().map(|p| p.join("rules")).as_deref()].into_iter().flatten()
+        {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 note(&entry.path());
             }
@@ -167,8 +168,8 @@ impl Live {
     /// Counts the series of every metric of every job that are there now.
     fn metrics(&self) -> BTreeMap<String, BTreeMap<String, LiveMetric>> {
         let now_ms = self.clock.now_ms();
-        let expr = promflow_syntax::parse(live::SERIES_BY_JOB_AND_METRIC)
-            .expect("BUG: the counting query is valid");
+        let expr =
+            promflow_syntax::parse(live::SERIES_BY_JOB_AND_METRIC).expect("BUG: the counting query is valid");
         let result = self.engine.instant(&*self.head, &expr, now_ms, &QueryOptions::default());
         let mut jobs: BTreeMap<String, BTreeMap<String, LiveMetric>> = BTreeMap::new();
         let samples = match result.map(|r| r.value) {

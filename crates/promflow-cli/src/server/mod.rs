@@ -95,12 +95,16 @@ impl Server {
 
         let engine = Arc::new(Engine::new(options.engine.clone()));
         let notifier = Arc::new(Notifier::new(
-            NotifierOptions { queue_capacity: options.notification_queue_capacity, ..NotifierOptions::default() },
+            NotifierOptions {
+                queue_capacity: options.notification_queue_capacity,
+                ..NotifierOptions::default()
+            },
             NotifyMetrics::new(&registry),
             clock.clone(),
             runtime.clone(),
         ));
-        let deliveries = Arc::new(Deliveries::new(notifier.clone(), clock.clone(), options.flow.alertmanager.clone()));
+        let deliveries =
+            Arc::new(Deliveries::new(notifier.clone(), clock.clone(), options.flow.alertmanager.clone()));
         let context = RuleContext {
             engine: engine.clone(),
             queryable: head.clone(),

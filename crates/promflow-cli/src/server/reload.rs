@@ -56,7 +56,11 @@ impl Reloader {
         parts: Parts,
         registry: &Registry,
     ) -> Self {
-        let alertmanagers = Alertmanagers::new(parts.notifier.clone(), DiscoveryMetrics::new(registry), parts.runtime.clone());
+        let alertmanagers = Alertmanagers::new(
+            parts.notifier.clone(),
+            DiscoveryMetrics::new(registry),
+            parts.runtime.clone(),
+        );
         Self {
             config_file,
             transform,

@@ -34,7 +34,8 @@ pub fn run(arguments: &[&str]) -> Output {
 /// Panics: it fails.
 pub fn succeed(program: &Path, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).current_dir(root()).output().expect("cannot start");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{} {arguments:?} failed:\n{text}", program.display());
     text
 }
@@ -58,7 +59,7 @@ impl Promflow {
     /// Starts `promflow serve` on a configuration file.
     pub fn serve(config: &Path, arguments: &[&str]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
-        let mut command = command(&["serve", "--web.listen-address", &address, "--config.auto-reload-interval=200ms"]);
+        let mut command = command(&["serve", "--web.listen-address", &address]);
         command.arg("--config.file").arg(config).args(arguments);
         Self::start(command, &address)
     }
@@ -77,7 +78,11 @@ impl Promflow {
         let promflow = Self { child, lines, url: format!("http://{address}") };
         wait_until("promflow to be ready", START, || {
             http_get(&promflow.path("/-/ready")).is_ok_and(|(status, _)| status == 200) || {
-                assert!(std::thread::panicking() || promflow.is_running(), "promflow ended:\n{}", promflow.log());
+                assert!(
+                    std::thread::panicking() || promflow.is_running(),
+                    "promflow ended:\n{}",
+                    promflow.log()
+                );
                 false
             }
         });
@@ -103,7 +108,8 @@ impl Promflow {
     /// Fetches JSON.
     pub fn json(&self, path: &str) -> Value {
         let (status, body) = http_get(&self.path(path)).expect("promflow does not answer");
-        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{path} answered {status}, no JSON ({e}): {body}"))
+        serde_json::from_str(&body)
+            .unwrap_or_else(|e| panic!("{path} answered {status}, no JSON ({e}): {body}"))
     }
 
     /// Runs an instant query and returns its result.
