@@ -338,7 +338,8 @@ impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let units = ["B", "KB", "MB", "GB", "TB"];
         let mut power = 0;
-        while power + 1 < units.len() && self.bytes > 0 && self.bytes % (1 << (10 * (power + 1))) == 0 {
+        while power + 1 < units.len() && self.bytes > 0 && self.bytes.is_multiple_of(1 << (10 * (power + 1)))
+        {
             power += 1;
         }
         write!(f, "{}{}", self.bytes >> (10 * power), units[power])

@@ -128,10 +128,7 @@ impl Notifier {
             stays
         });
         for (url, (config, client)) in wanted {
-            if !state.alertmanagers.contains_key(&url) {
-                let alertmanager = self.start(&url, config, client);
-                state.alertmanagers.insert(url, alertmanager);
-            }
+            state.alertmanagers.entry(url).or_insert_with_key(|url| self.start(url, config, client));
         }
         self.metrics.alertmanagers(state.alertmanagers.len());
         Ok(())

@@ -10,29 +10,29 @@ use std::time::Duration;
 use promflow_testkit::{free_port, http_get, wait_until};
 use serde_json::Value;
 
-pub const START: Duration = Duration::from_secs(30);
+pub(crate) const START: Duration = Duration::from_secs(30);
 
 /// Returns the repository's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crate is two levels down").to_owned()
 }
 
 /// Returns the binary with arguments.
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_promflow"));
     command.args(arguments);
     command
 }
 
 /// Runs the binary to its end in the repository's root.
-pub fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     command(arguments).current_dir(root()).output().expect("cannot start promflow")
 }
 
 /// Runs a program to its end and returns what it printed.
 ///
 /// Panics: it fails.
-pub fn succeed(program: &Path, arguments: &[&str]) -> String {
+pub(crate) fn succeed(program: &Path, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).current_dir(root()).output().expect("cannot start");
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -41,15 +41,15 @@ pub fn succeed(program: &Path, arguments: &[&str]) -> String {
 }
 
 /// A promflow that runs until the test ends.
-pub struct Promflow {
+pub(crate) struct Promflow {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Promflow {
     /// Starts `promflow up` in a tree.
-    pub fn up(tree: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn up(tree: &Path, arguments: &[&str]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = command(&["up", "--web.listen-address", &address]);
         command.args(arguments).current_dir(tree);
@@ -57,7 +57,7 @@ impl Promflow {
     }
 
     /// Starts `promflow serve` on a configuration file.
-    pub fn serve(config: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn serve(config: &Path, arguments: &[&str]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = command(&["serve", "--web.listen-address", &address]);
         command.arg("--config.file").arg(config).args(arguments);
@@ -96,29 +96,29 @@ impl Promflow {
             .is_some_and(|stat| !stat.contains(") Z "))
     }
 
-    pub fn path(&self, path: &str) -> String {
+    pub(crate) fn path(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
     /// Returns everything printed so far, both streams.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.lines.lock().expect("no test panicked here").join("\n")
     }
 
     /// Fetches JSON.
-    pub fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         let (status, body) = http_get(&self.path(path)).expect("promflow does not answer");
         serde_json::from_str(&body)
             .unwrap_or_else(|e| panic!("{path} answered {status}, no JSON ({e}): {body}"))
     }
 
     /// Runs an instant query and returns its result.
-    pub fn query(&self, expr: &str) -> Vec<Value> {
+    pub(crate) fn query(&self, expr: &str) -> Vec<Value> {
         query(&self.url, expr)
     }
 
     /// Returns the first URL on the line of the output that begins with a word.
-    pub fn printed_url(&self, word: &str) -> String {
+    pub(crate) fn printed_url(&self, word: &str) -> String {
         let mut found = None;
         wait_until(&format!("the line {word:?}"), START, || {
             found = self.log().lines().find_map(|line| {
@@ -130,18 +130,18 @@ impl Promflow {
         found.expect("waited for it")
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Sends a signal.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(status.expect("cannot start kill").success());
     }
 
     /// Waits until the process has ended, and returns its exit code.
-    pub fn wait(&mut self, within: Duration) -> Option<i32> {
+    pub(crate) fn wait(&mut self, within: Duration) -> Option<i32> {
         let mut code = None;
         wait_until("promflow to end", within, || {
             code = self.child.try_wait().expect("cannot wait");
@@ -170,7 +170,7 @@ fn collect(stream: impl std::io::Read + Send + 'static, lines: Arc<Mutex<Vec<Str
 }
 
 /// Runs an instant query on any server and returns its result.
-pub fn query(server: &str, expr: &str) -> Vec<Value> {
+pub(crate) fn query(server: &str, expr: &str) -> Vec<Value> {
     let encoded: String = url::form_urlencoded::byte_serialize(expr.as_bytes()).collect();
     let (_, body) = http_get(&format!("{server}/api/v1/query?query={encoded}")).expect("no answer");
     let answer: Value = serde_json::from_str(&body).expect("no JSON");
@@ -179,7 +179,7 @@ pub fn query(server: &str, expr: &str) -> Vec<Value> {
 }
 
 /// Copies a folder, without what git would not keep.
-pub fn copy_tree(from: &Path, to: &Path) {
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("cannot create the folder");
     for entry in std::fs::read_dir(from).expect("cannot read the folder") {
         let entry = entry.expect("cannot read the entry");
@@ -195,7 +195,7 @@ pub fn copy_tree(from: &Path, to: &Path) {
 }
 
 /// Copies what `promflow up` reads in the repository.
-pub fn copy_repository(to: &Path) {
+pub(crate) fn copy_repository(to: &Path) {
     for folder in ["monitoring", "examples", "crates/promflow", "crates/promflow-registry"] {
         copy_tree(&root().join(folder), &to.join(folder));
     }
