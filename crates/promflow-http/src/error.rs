@@ -166,6 +166,11 @@ fn as_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     }
 }
 
+/// Takes the name out of rustls's description of it: `DnsName("localhost")`.
+fn bare_name(described: &str) -> &str {
+    described.split('"').nth(1).unwrap_or(described)
+}
+
 fn tls_text(error: &rustls::Error, host: &str) -> String {
     use rustls::{CertificateError, InvalidMessage};
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -189,8 +194,13 @@ fn tls_text(error: &rustls::Error, host: &str) -> String {
             expected,
             presented,
         }) => {
+            let presented: Vec<&str> = presented.iter().map(|name| bare_name(name)).collect();
             format!("certificate is valid for {}, not {}", presented.join(", "), expected.to_str())
         }
+        rustls::Error::InvalidCertificate(CertificateError::Other(why)) => match why.0.to_string().as_str() {
+            "CaUsedAsEndEntity" => "certificate is an authority's own and is not trusted".to_owned(),
+            other => other.to_owned(),
+        },
         rustls::Error::InvalidCertificate(other) => other.to_string(),
         rustls::Error::AlertReceived(alert) => return format!("remote error: tls: {alert:?}"),
         other => return format!("tls: {other}"),

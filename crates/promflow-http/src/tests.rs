@@ -241,6 +241,22 @@ fn server_is_verified_by_authority_and_name() {
 }
 
 #[test]
+fn self_signed_authority_is_trusted_as_itself_for_its_own_names() {
+    let server = ScriptedServer::start_tls_as_authority("metrics.example", |_| Script::page("page"));
+    let request = Request::get(server.url("/metrics"));
+    let tls = |ca: &str, name: &str| {
+        let tls = TlsConfig { ca: ca.into(), server_name: name.into(), ..TlsConfig::default() };
+        fetch_with(&HttpClientConfig { tls, ..HttpClientConfig::default() }, &request)
+    };
+    assert_eq!(tls(server.ca_pem(), "metrics.example").expect("a page").1, "page");
+    let other_name = tls(server.ca_pem(), "other.example").expect_err("another name").to_string();
+    assert!(other_name.contains("x509: certificate"), "{other_name}");
+    let other = ScriptedServer::start_tls_as_authority("metrics.example", |_| Script::page("page"));
+    let not_trusted = tls(other.ca_pem(), "metrics.example").expect_err("another authority").to_string();
+    assert!(not_trusted.contains("x509: certificate"), "{not_trusted}");
+}
+
+#[test]
 fn server_without_tls_is_recognised() {
     let plain = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("https://{}/", plain.local_addr().expect("an address"));

@@ -5,11 +5,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use promflow_config::{TlsConfig, TlsVersion};
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
 
 use crate::credentials::plain;
 use crate::error::{HttpError, HttpErrorKind};
@@ -40,7 +46,7 @@ pub(crate) fn client_config(config: &TlsConfig) -> Result<ClientConfig, HttpErro
     let builder = if config.insecure_skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate { provider }))
     } else {
-        builder.with_root_certificates(roots(config)?)
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustedServer::new(config, provider)?))
     };
     let cert = text(&config.cert, config.cert_file.as_ref(), "client cert")?;
     let key = text(config.key.expose(), config.key_file.as_ref(), "client key")?;
@@ -83,17 +89,10 @@ pub(crate) fn versions(config: &TlsConfig) -> Result<Vec<&'static SupportedProto
     Ok(versions)
 }
 
-fn roots(config: &TlsConfig) -> Result<RootCertStore, HttpError> {
-    let Some(ca) = text(&config.ca, config.ca_file.as_ref(), "CA cert")? else {
-        return Ok(system_roots().clone());
-    };
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(&ca, "CA cert")? {
-        roots.add(certificate).map_err(|e| {
-            HttpError::new(HttpErrorKind::Credentials, format!("unable to use specified CA cert: {e}"))
-        })?;
-    }
-    Ok(roots)
+/// Returns the authorities to trust; `None` for the system's.
+fn authorities(config: &TlsConfig) -> Result<Option<Vec<CertificateDer<'static>>>, HttpError> {
+    let Some(ca) = text(&config.ca, config.ca_file.as_ref(), "CA cert")? else { return Ok(None) };
+    certificates(&ca, "CA cert").map(Some)
 }
 
 /// Returns the system's authorities, read once; what cannot be read is left out, as Go does.
@@ -123,6 +122,85 @@ fn certificates(pem: &str, what: &str) -> Result<Vec<CertificateDer<'static>>, H
         .collect::<Result<_, _>>()
         .map_err(|e| unusable(e.to_string()))?;
     if certificates.is_empty() { Err(unusable("no certificate found".to_owned())) } else { Ok(certificates) }
+}
+
+/// Takes what the authorities signed, and a self-signed certificate that is itself among them, as Go does.
+#[derive(Debug)]
+struct TrustedServer {
+    inner: Arc<WebPkiServerVerifier>,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+impl TrustedServer {
+    fn new(config: &TlsConfig, provider: Arc<CryptoProvider>) -> Result<Self, HttpError> {
+        let unusable =
+            |e: &dyn std::fmt::Display| HttpError::new(HttpErrorKind::Credentials, format!("unable to use specified CA cert: {e}"));
+        let (roots, authorities) = match authorities(config)? {
+            None => (system_roots().clone(), Vec::new()),
+            Some(authorities) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in &authorities {
+                    roots.add(certificate.clone()).map_err(|e| unusable(&e))?;
+                }
+                (roots, authorities)
+            }
+        };
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|e| unusable(&e))?;
+        Ok(Self { inner, authorities })
+    }
+}
+
+impl ServerCertVerifier for TrustedServer {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let refused = match self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        {
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(why)))
+                if is_ca_as_end_entity(&why) && self.authorities.contains(end_entity) =>
+            {
+                // The dates were found good before the certificate was found to be an authority's own.
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)
+            }
+            other => return other,
+        };
+        refused.map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// Says whether a server was refused because it presents the certificate of an authority.
+fn is_ca_as_end_entity(why: &OtherError) -> bool {
+    // The library under rustls gives the name of its variant as text, and no way to match on it.
+    why.0.to_string() == "CaUsedAsEndEntity"
 }
 
 /// Takes any certificate, but still checks that the server has its key.

@@ -7,7 +7,7 @@ use promflow_syntax::Expr;
 use promflow_template::Template;
 
 use crate::RuleContext;
-use crate::rule::Output;
+use crate::series::Output;
 
 /// How long a resolved alert is kept, so that an Alertmanager that was away still hears of it.
 const RESOLVED_RETENTION_MS: i64 = 15 * 60 * 1000;

@@ -1,9 +1,10 @@
 //! What an evaluation works with.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use promflow_model::{AlertSink, Labels};
-use promflow_promql::{Engine, QueryOptions, Value, VectorSample};
+use promflow_promql::{CancelToken, Engine, QueryOptions, Value, VectorSample};
 use promflow_storage::{Appendable, Queryable};
 use promflow_syntax::Expr;
 use promflow_template::{AlertData, Env, QuerySample, Template};
@@ -29,6 +30,8 @@ pub struct RuleContext {
     pub external_url: String,
     /// How long a firing alert is not sent again, in milliseconds.
     pub resend_delay_ms: i64,
+    /// How long one query may take.
+    pub query_timeout: Duration,
 }
 
 impl RuleContext {
@@ -37,10 +40,11 @@ impl RuleContext {
     /// Units: milliseconds since the epoch.
     /// Errors: the engine's text, or that the result is neither.
     pub fn query(&self, expr: &Expr, t_ms: i64) -> Result<Vec<VectorSample>, String> {
-        let result = self
-            .engine
-            .instant(&*self.queryable, expr, t_ms, &QueryOptions::default())
-            .map_err(|e| e.to_string())?;
+        let deadline = Instant::now() + self.query_timeout;
+        let cancel = CancelToken::new().expiring(move || Instant::now() >= deadline);
+        let options = QueryOptions { cancel, ..QueryOptions::default() };
+        let result =
+            self.engine.instant(&*self.queryable, expr, t_ms, &options).map_err(|e| e.to_string())?;
         match result.value {
             Value::Vector(samples) => Ok(samples),
             Value::Scalar(sample) => {

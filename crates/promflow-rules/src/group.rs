@@ -10,8 +10,8 @@ use crate::RuleContext;
 use crate::alerting::{AlertTimes, AlertingRule};
 use crate::metrics::GroupEvaluation;
 use crate::recording::RecordingRule;
-use crate::rule::{Health, LastEvaluation, Output, Rule, RuleBody};
-use crate::series::{SeriesNames, append_output, mark_stale};
+use crate::rule::{Health, LastEvaluation, Rule, RuleBody};
+use crate::series::{Output, SeriesNames, append_output, mark_stale};
 use crate::snapshot::GroupSnapshot;
 
 /// A group with the state of its rules.
@@ -113,7 +113,10 @@ impl Group {
                 seconds: rule_started.elapsed().as_secs_f64(),
                 samples,
             };
-            if let RuleBody::Alerting(alerting) = &mut rule.body {
+            // An alert whose query fails is not renewed: it ends in Alertmanager when its time is over.
+            if health == Health::Good
+                && let RuleBody::Alerting(alerting) = &mut rule.body
+            {
                 let due = alerting.take_due(context, t_ms, self.interval_ms);
                 if !due.is_empty() {
                     context.alerts.send(due);
@@ -200,7 +203,7 @@ fn eval_rule(rule: &mut Rule, context: &RuleContext, place: Place) -> Result<usi
         RuleBody::Alerting(alerting) => alerting.eval(context, place.t_ms, place.sample_t_ms, place.limit)?,
     };
     let mut appender = context.appendable.appender();
-    let appended = append_output(&mut *appender, rule, &output, place.sample_t_ms);
+    let appended = append_output(&mut *appender, &mut rule.previous, &output, place.sample_t_ms);
     appender.commit().map_err(|e| e.to_string())?;
     appended.map(|()| output.len())
 }

@@ -38,7 +38,7 @@ type GroupKey = (String, String);
 /// Evaluates groups on a few threads; dropping it ends them.
 pub struct Manager {
     shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -82,7 +82,7 @@ impl Manager {
                     .expect("cannot start a thread for the rules")
             })
             .collect();
-        Self { shared, workers }
+        Self { shared, workers: Mutex::new(workers) }
     }
 
     /// Replaces the groups: what did not change goes on, what changed keeps the state of its rules, what is gone has
@@ -122,6 +122,19 @@ impl Manager {
         self.shared.changed.notify_all();
     }
 
+    /// Ends the loop; evaluations under way are waited for.
+    pub fn stop(&self) {
+        self.shared.lock().stopping = true;
+        self.shared.changed.notify_all();
+        let workers =
+            std::mem::take(&mut *self.workers.lock().expect("BUG: a thread panicked while it stopped"));
+        for worker in workers {
+            if worker.join().is_err() {
+                tracing::error!("a rule thread panicked");
+            }
+        }
+    }
+
     /// Returns every group as it was after its last evaluation, sorted by file and name.
     pub fn groups(&self) -> Vec<Arc<GroupSnapshot>> {
         self.shared.lock().groups.values().map(|entry| entry.snapshot.clone()).collect()
@@ -130,13 +143,7 @@ impl Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        self.shared.lock().stopping = true;
-        self.shared.changed.notify_all();
-        for worker in self.workers.drain(..) {
-            if worker.join().is_err() {
-                tracing::error!("a rule thread panicked");
-            }
-        }
+        self.stop();
     }
 }
 

@@ -4,8 +4,7 @@ use promflow_model::{Labels, LabelsBuilder, METRIC_NAME};
 use promflow_syntax::Expr;
 
 use crate::RuleContext;
-use crate::rule::Output;
-use crate::series::refuse_duplicates;
+use crate::series::{Output, refuse_duplicates};
 
 /// A recording rule.
 pub(crate) struct RecordingRule {

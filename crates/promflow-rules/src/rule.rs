@@ -6,6 +6,7 @@ use promflow_syntax::Expr;
 
 use crate::alerting::AlertingRule;
 use crate::recording::RecordingRule;
+use crate::series::SeriesNames;
 
 /// Whether a rule's last evaluation went well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,12 +52,12 @@ pub(crate) struct Rule {
     pub(crate) body: RuleBody,
     pub(crate) last: LastEvaluation,
     /// The series of the evaluation before, to be marked stale when they are missing.
-    pub(crate) previous: hashbrown::HashSet<Labels, foldhash::fast::RandomState>,
+    pub(crate) previous: SeriesNames,
 }
 
 impl Rule {
     pub(crate) fn new(body: RuleBody) -> Self {
-        Self { body, last: LastEvaluation::default(), previous: hashbrown::HashSet::default() }
+        Self { body, last: LastEvaluation::default(), previous: SeriesNames::default() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -96,6 +97,3 @@ impl Rule {
         }
     }
 }
-
-/// Series with one value each, to be appended at one time.
-pub(crate) type Output = Vec<(Labels, f64)>;

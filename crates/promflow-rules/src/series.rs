@@ -4,8 +4,6 @@ use hashbrown::HashSet;
 use promflow_model::{Labels, STALE_NAN};
 use promflow_storage::{AppendError, Appender};
 
-use crate::rule::{Output, Rule};
-
 /// A set of label sets.
 pub(crate) type SeriesNames = HashSet<Labels, foldhash::fast::RandomState>;
 
@@ -20,41 +18,33 @@ pub(crate) fn refuse_duplicates<'a>(all: impl Iterator<Item = &'a Labels>) -> Re
     Ok(())
 }
 
-/// Appends a rule's output at a time, and stale markers for the series that it no longer has.
+/// Series with one value each, to be appended at one time.
+pub(crate) type Output = Vec<(Labels, f64)>;
+
+/// Appends a rule's output at a time, and stale markers for the series of `previous` that it no longer has.
 ///
-/// Samples out of order are left out and logged, as Prometheus does; the rule's error is another refusal's text.
+/// Errors: the last refusal's text; what was refused is left out, and the rest is appended all the same.
 pub(crate) fn append_output(
     appender: &mut dyn Appender,
-    rule: &mut Rule,
+    previous: &mut SeriesNames,
     output: &Output,
     t_ms: i64,
 ) -> Result<(), String> {
     let mut returned = SeriesNames::default();
-    let mut out_of_order = 0u64;
-    let mut error = None;
+    let mut refused = None;
     for (labels, value) in output {
         match appender.append(None, labels, t_ms, *value) {
-            Ok(_) => {}
-            Err(AppendError::OutOfOrder | AppendError::OutOfBounds | AppendError::DuplicateForTimestamp) => {
-                out_of_order += 1;
-                continue;
+            Ok(_) => {
+                returned.insert(labels.clone());
             }
-            Err(e) => error = Some(e.to_string()),
+            Err(e) => refused = Some(e.to_string()),
         }
-        returned.insert(labels.clone());
     }
-    if out_of_order > 0 {
-        tracing::warn!(
-            rule = rule.name(),
-            samples = out_of_order,
-            "rule output out of order or doubled, left out"
-        );
-    }
-    for ended in rule.previous.iter().filter(|labels| !returned.contains(*labels)) {
+    for ended in previous.iter().filter(|labels| !returned.contains(*labels)) {
         mark_stale(appender, ended, t_ms);
     }
-    rule.previous = returned;
-    error.map_or(Ok(()), Err)
+    *previous = returned;
+    refused.map_or(Ok(()), Err)
 }
 
 /// Appends a stale marker; what is out of order there is no loss, since the series has moved on.

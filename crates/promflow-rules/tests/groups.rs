@@ -44,6 +44,7 @@ impl Fixture {
             external_labels: Labels::from_pairs([("cluster", "eu")]),
             external_url: "http://promflow:9090".to_owned(),
             resend_delay_ms: 60_000,
+            query_timeout: Duration::from_secs(60),
         };
         Self { storage, outbox, context }
     }
@@ -207,6 +208,40 @@ fn a_firing_alert_is_sent_with_what_it_says_and_again_when_resolved() {
     group.eval(&fixture.context, 360 * S);
     group.eval(&fixture.context, 420 * S);
     assert_eq!(fixture.sent().len(), 1, "an Alertmanager that was away hears of it too");
+}
+
+#[test]
+fn an_alert_whose_query_fails_is_not_sent_again() {
+    let fixture = Fixture::new();
+    fixture.add("m{a=\"1\"}", &[(60 * S, 2.0), (120 * S, 2.0), (180 * S, 2.0)]);
+    fixture.add("n{b=\"1\"}", &[(180 * S, 2.0)]);
+    fixture.add("n{b=\"2\"}", &[(180 * S, 2.0)]);
+    let mut group =
+        group("groups: [{name: g, rules: [{alert: A, expr: m > on () group_left () (n or m) - 1}]}]");
+    group.eval(&fixture.context, 60 * S);
+    assert_eq!(fixture.sent().len(), 1);
+    group.eval(&fixture.context, 180 * S);
+    let rule = &group.snapshot().rules[0];
+    assert!(
+        rule.last_error.as_deref().is_some_and(|e| e.contains("duplicate series")),
+        "{:?}",
+        rule.last_error
+    );
+    assert!(fixture.sent().is_empty(), "it is not known whether it still holds");
+}
+
+#[test]
+fn a_sample_that_storage_refuses_is_the_rules_error_and_the_rest_is_kept() {
+    let fixture = Fixture::new();
+    let mut group = group(
+        "groups: [{name: g, rules: [{record: same, expr: vector(1)}, {record: same, expr: vector(2)}, {record: other, expr: vector(3)}]}]",
+    );
+    group.eval(&fixture.context, 60 * S);
+    let rules = group.snapshot().rules;
+    assert_eq!(rules[1].health, Health::Bad);
+    assert_eq!(rules[1].last_error.as_deref(), Some("duplicate sample for timestamp"));
+    assert_eq!(fixture.samples("same"), ["60s 1"]);
+    assert_eq!(fixture.samples("other"), ["60s 3"]);
 }
 
 #[test]

@@ -69,15 +69,35 @@ impl ScriptedServer {
     /// Starts a server with TLS, whose certificate is valid for the name alone.
     #[cfg(feature = "tls")]
     pub fn start_tls(name: &str, script: impl Fn(TestRequest) -> Script + Send + Sync + 'static) -> Self {
-        let identity =
-            rcgen::generate_simple_self_signed([name.to_owned()]).expect("a self-signed certificate");
-        let key = rustls::pki_types::PrivateKeyDer::try_from(identity.signing_key.serialize_der())
+        Self::listen_tls(name, rcgen::IsCa::NoCa, script)
+    }
+
+    /// Starts a server with TLS, whose certificate is that of an authority, as `openssl req -x509` makes it.
+    #[cfg(feature = "tls")]
+    pub fn start_tls_as_authority(
+        name: &str,
+        script: impl Fn(TestRequest) -> Script + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen_tls(name, rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained), script)
+    }
+
+    #[cfg(feature = "tls")]
+    fn listen_tls(
+        name: &str,
+        is_ca: rcgen::IsCa,
+        script: impl Fn(TestRequest) -> Script + Send + Sync + 'static,
+    ) -> Self {
+        let mut params = rcgen::CertificateParams::new([name.to_owned()]).expect("a valid name");
+        params.is_ca = is_ca;
+        let signing_key = rcgen::KeyPair::generate().expect("a key");
+        let cert = params.self_signed(&signing_key).expect("a self-signed certificate");
+        let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der())
             .expect("a generated key");
         let config =
             rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_safe_default_protocol_versions()
                 .and_then(|b| {
-                    b.with_no_client_auth().with_single_cert(vec![identity.cert.der().clone()], key)
+                    b.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key)
                 })
                 .expect("a generated certificate fits its key");
         let config = Arc::new(config);
@@ -85,7 +105,7 @@ impl ScriptedServer {
             let session = rustls::ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
             Ok(Box::new(rustls::StreamOwned::new(session, stream)))
         });
-        Self::listen("https", identity.cert.pem(), wrap, script)
+        Self::listen("https", cert.pem(), wrap, script)
     }
 
     fn listen(
