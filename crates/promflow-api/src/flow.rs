@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::params::Params;
@@ -29,11 +30,21 @@ pub(crate) async fn chart(State(state): State<Arc<ApiState>>, params: Params) ->
         .await
         .map_err(|e| ApiError::internal(format!("drawing the chart panicked: {e}")))?
         .map_err(ApiError::internal)?;
-    Ok(match format {
-        FlowFormat::Json => success_json(&chart, &[], &[]),
-        FlowFormat::Svg => ([(CONTENT_TYPE, "image/svg+xml")], chart).into_response(),
-        FlowFormat::Mermaid | FlowFormat::Dot => {
-            ([(CONTENT_TYPE, "text/plain; charset=utf-8")], chart).into_response()
-        }
-    })
+    let content_type = match format {
+        FlowFormat::Json => return Ok(success_json(&chart.text, &chart.problems, &[])),
+        FlowFormat::Svg => "image/svg+xml",
+        FlowFormat::Mermaid | FlowFormat::Dot => "text/plain; charset=utf-8",
+    };
+    let mut response = ([(CONTENT_TYPE, content_type)], chart.text).into_response();
+    if let Some(problem) = chart.problems.first().and_then(|text| header_value(text)) {
+        response.headers_mut().insert(PROBLEM, problem);
+    }
+    Ok(response)
+}
+
+/// Tells the page that the picture is not of the files as they are now.
+const PROBLEM: HeaderName = HeaderName::from_static("x-promflow-problem");
+
+fn header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(text.lines().next().unwrap_or_default().as_bytes()).ok()
 }

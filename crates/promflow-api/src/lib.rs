@@ -21,20 +21,24 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::Uri;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use axum::routing::{any, get, post};
 
-pub use state::{ApiLimits, ApiState, Control, FlowFormat, FlowSource, RuntimeInfo};
+pub use state::{ApiLimits, ApiState, Control, FlowChart, FlowFormat, FlowSource, RuntimeInfo};
 
 use respond::ApiError;
 
 /// Routes that Prometheus has and promflow does not have yet.
-const NOT_YET: [&str; 20] = [
+const NOT_YET: [&str; 24] = [
     "/api/v1/query_exemplars",
     "/api/v1/parse_query",
     "/api/v1/targets/metadata",
     "/api/v1/targets/relabel_steps",
     "/api/v1/scrape_pools",
+    "/api/v1/scrape_pools/config",
+    "/api/v1/search/label_names",
+    "/api/v1/search/label_values",
+    "/api/v1/search/metric_names",
     "/api/v1/status/tsdb",
     "/api/v1/status/tsdb/blocks",
     "/api/v1/status/walreplay",
@@ -56,6 +60,8 @@ const NOT_YET: [&str; 20] = [
 pub fn router(state: Arc<ApiState>) -> Router {
     let mut router = Router::new()
         .route("/", get(flow::page))
+        // Where alerts link to, as Prometheus's do.
+        .route("/graph", get(|| async { Redirect::temporary("/") }))
         .route("/metrics", get(lifecycle::metrics))
         .route("/-/healthy", get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready))

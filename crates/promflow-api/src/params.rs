@@ -58,7 +58,8 @@ impl Params {
     pub(crate) fn time_or(&self, name: &str, default_ms: i64) -> Result<i64, ApiError> {
         match self.get(name) {
             "" => Ok(default_ms),
-            text => time::parse_api(text).map_err(|e| ApiError::invalid(name, &e)),
+            text => time::parse_api(text)
+                .map_err(|e| ApiError::invalid(name, &format!("Invalid time value for '{name}': {e}"))),
         }
     }
 

@@ -106,11 +106,7 @@ impl Request {
         let _guard = CancelOnDrop(cancel.clone());
         let options = QueryOptions { cancel, ..self.options };
         let (state, expr, limit, wants_stats) = (self.state, self.expr, self.limit, self.wants_stats);
-        let places = state.query_places.clone();
-        let place = tokio::time::timeout_at(deadline.into(), places.acquire_owned())
-            .await
-            .map_err(|_| ApiError::timeout("query timed out in query queue"))?
-            .map_err(|_| ApiError::internal("the server is shutting down"))?;
+        let place = state.query_place(self.timeout).await?;
         tokio::task::spawn_blocking(move || {
             let _place = place;
             let started = Instant::now();

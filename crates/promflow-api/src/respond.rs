@@ -7,6 +7,9 @@ use promflow_storage::SelectError;
 use serde::Serialize;
 use serde_json::json;
 
+/// Go's zero time: what Prometheus writes for what has not happened.
+pub(crate) const NEVER: &str = "0001-01-01T00:00:00Z";
+
 /// An error as the API answers it.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {

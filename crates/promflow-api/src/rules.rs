@@ -10,11 +10,8 @@ use promflow_rules::{ActiveAlert, AlertState, GroupSnapshot, RuleSnapshot};
 use serde_json::{Value, json};
 
 use crate::params::Params;
-use crate::respond::{ApiError, success};
+use crate::respond::{ApiError, NEVER, success};
 use crate::state::ApiState;
-
-/// Go's zero time: what Prometheus writes for an evaluation that has not happened.
-const NEVER: &str = "0001-01-01T00:00:00Z";
 
 pub(crate) async fn rules(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
     let filter = Filter::new(&params)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -23,7 +24,7 @@ pub(crate) async fn series(State(state): State<Arc<ApiState>>, params: Params) -
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }
     let (start_ms, end_ms, limit) = window(&params)?;
-    blocking(move || {
+    blocking(&state.clone(), move || {
         let querier = state.queryable.querier(start_ms, end_ms)?;
         let hints = SelectHints { start_ms, end_ms, func: "series".to_owned(), ..SelectHints::default() };
         let mut found: BTreeSet<Labels> = BTreeSet::new();
@@ -52,7 +53,7 @@ pub(crate) async fn series(State(state): State<Arc<ApiState>>, params: Params) -
 pub(crate) async fn names(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
     let selectors = params.selectors()?;
     let (start_ms, end_ms, limit) = window(&params)?;
-    blocking(move || {
+    blocking(&state.clone(), move || {
         let querier = state.queryable.querier(start_ms, end_ms)?;
         union(&selectors, limit, |matchers| querier.label_names(matchers))
     })
@@ -70,7 +71,7 @@ pub(crate) async fn values(
     }
     let selectors = params.selectors()?;
     let (start_ms, end_ms, limit) = window(&params)?;
-    blocking(move || {
+    blocking(&state.clone(), move || {
         let querier = state.queryable.querier(start_ms, end_ms)?;
         let querier: &dyn Querier = &*querier;
         union(&selectors, limit, |matchers| querier.label_values(&name, matchers))
@@ -135,13 +136,18 @@ fn note_limit(warnings: &mut Vec<String>, found: usize, limit: usize) {
     }
 }
 
-/// Runs work that reads the store on a thread for blocking work.
+/// Waits for a place among the queries, and runs work that reads the store on a thread for blocking work.
 async fn blocking(
+    state: &ApiState,
     work: impl FnOnce() -> Result<Response, ApiError> + Send + 'static,
 ) -> Result<Response, ApiError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|e| Err(ApiError::internal(format!("reading the storage panicked: {e}"))))
+    let place = state.query_place(Duration::from_millis(state.limits.query_timeout_ms as u64)).await?;
+    tokio::task::spawn_blocking(move || {
+        let _place = place;
+        work()
+    })
+    .await
+    .unwrap_or_else(|e| Err(ApiError::internal(format!("reading the storage panicked: {e}"))))
 }
 
 #[cfg(test)]

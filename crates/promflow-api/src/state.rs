@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use promflow_model::Clock;
 use promflow_notify::Notifier;
@@ -11,7 +12,9 @@ use promflow_rules::Manager;
 use promflow_scrape::ScrapeManager;
 use promflow_storage::Queryable;
 use promflow_tsdb::Head;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::respond::ApiError;
 
 /// The server behind the API: everything that a request may look at or ask for.
 pub struct ApiState {
@@ -41,6 +44,18 @@ pub struct ApiState {
     pub limits: ApiLimits,
 }
 
+impl ApiState {
+    /// Waits for one of the places for queries that run at once.
+    ///
+    /// Errors: none is free in time; Prometheus's text.
+    pub(crate) async fn query_place(&self, timeout: Duration) -> Result<OwnedSemaphorePermit, ApiError> {
+        tokio::time::timeout(timeout, self.query_places.clone().acquire_owned())
+            .await
+            .map_err(|_| ApiError::timeout("query timed out in query queue"))?
+            .map_err(|_| ApiError::internal("the server is shutting down"))
+    }
+}
+
 /// Limits of requests.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiLimits {
@@ -53,7 +68,16 @@ pub trait FlowSource: Send + Sync {
     /// Draws the chart.
     ///
     /// Errors: the configuration or the sources cannot be read; the text says which and where.
-    fn draw(&self, format: FlowFormat) -> Result<String, String>;
+    fn draw(&self, format: FlowFormat) -> Result<FlowChart, String>;
+}
+
+/// A drawn chart.
+#[derive(Clone, Debug)]
+pub struct FlowChart {
+    /// The chart in its format.
+    pub text: String,
+    /// What could not be read, and is therefore not drawn or drawn as it was before.
+    pub problems: Vec<String>,
 }
 
 /// How the flow chart is drawn.

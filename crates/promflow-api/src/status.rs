@@ -60,19 +60,19 @@ pub(crate) async fn metadata(
     State(state): State<Arc<ApiState>>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let limit = params.limit("limit")?;
-    let per_metric = params.limit("limit_per_metric")?;
+    let limit = optional_limit(&params, "limit")?;
+    let per_metric = optional_limit(&params, "limit_per_metric")?;
     let wanted = params.get("metric");
     let mut out: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (metric, metadata) in state.head.all_metadata() {
         if !wanted.is_empty() && metric != wanted {
             continue;
         }
-        if limit > 0 && out.len() >= limit && !out.contains_key(&metric) {
+        if limit.is_some_and(|limit| out.len() >= limit) && !out.contains_key(&metric) {
             break;
         }
         let entries = out.entry(metric).or_default();
-        if per_metric == 0 || entries.len() < per_metric {
+        if per_metric.is_none_or(|limit| entries.len() < limit) {
             entries.push(json!({
                 "type": metadata.kind.as_str(),
                 "help": metadata.help,
@@ -81,6 +81,17 @@ pub(crate) async fn metadata(
         }
     }
     Ok(success(out))
+}
+
+/// Reads a limit for which 0 is none at all, and a negative number or none given is no limit, as Prometheus does here.
+fn optional_limit(params: &Params, name: &str) -> Result<Option<usize>, ApiError> {
+    match params.get(name) {
+        "" => Ok(None),
+        text => match text.parse::<i64>() {
+            Ok(limit) => Ok(usize::try_from(limit).ok()),
+            Err(_) => Err(ApiError::bad_data(format!("{name} must be a number"))),
+        },
+    }
 }
 
 pub(crate) async fn alertmanagers(State(state): State<Arc<ApiState>>) -> Response {

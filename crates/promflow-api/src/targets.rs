@@ -4,27 +4,22 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use promflow_model::{duration, quote, time};
+use promflow_model::{duration, time};
 use promflow_scrape::{ActiveTarget, DroppedTarget};
 use serde_json::{Value, json};
 
 use crate::params::Params;
-use crate::respond::{ApiError, success};
+use crate::respond::{NEVER, success};
 use crate::rules::labels_json;
 use crate::state::ApiState;
 
-/// Go's zero time: what Prometheus writes for a scrape that has not happened.
-const NEVER: &str = "0001-01-01T00:00:00Z";
-
-pub(crate) async fn targets(
-    State(state): State<Arc<ApiState>>,
-    params: Params,
-) -> Result<Response, ApiError> {
+pub(crate) async fn targets(State(state): State<Arc<ApiState>>, params: Params) -> Response {
     let (with_active, with_dropped) = match params.get("state").to_ascii_lowercase().as_str() {
         "" | "any" => (true, true),
         "active" => (true, false),
         "dropped" => (false, true),
-        other => return Err(ApiError::invalid("state", &format!("unknown state {}", quote::quote(other)))),
+        // As Prometheus: a state that there is not has no targets.
+        _ => (false, false),
     };
     let pool = params.get("scrapePool");
     let in_pool = |name: &str| pool.is_empty() || name == pool;
@@ -38,11 +33,11 @@ pub(crate) async fn targets(
         .map(dropped_json)
         .collect();
     let counts = if with_dropped { json!(snapshot.dropped_counts) } else { Value::Null };
-    Ok(success(json!({
+    success(json!({
         "activeTargets": active,
         "droppedTargets": dropped,
         "droppedTargetCounts": counts,
-    })))
+    }))
 }
 
 fn active_json(target: &ActiveTarget) -> Value {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
 
 /// Prometheus monitoring and alerting of a backend, from the line of code to the person who is woken.
 #[derive(Debug, Parser)]
@@ -48,13 +49,13 @@ pub(crate) struct UpArguments {
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub(crate) listen_address: Option<String>,
     /// Deliver alerts to this Alertmanager as well as showing them, for example http://127.0.0.1:9093
-    #[arg(long, value_name = "URL")]
-    pub(crate) alertmanager: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = parse_http_url)]
+    pub(crate) alertmanager: Option<Url>,
     /// Let the backend use this Redis server, for example 127.0.0.1:6379
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) redis: Option<String>,
     /// Requests per second that the traffic generator sends
-    #[arg(long, value_name = "RATE", default_value_t = 20)]
+    #[arg(long, value_name = "RATE", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rate: u32,
 }
 
@@ -114,8 +115,8 @@ pub(crate) struct ServeArguments {
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     pub(crate) listen_address: String,
     /// The URL under which the server is reachable from outside, for links in alerts
-    #[arg(long = "web.external-url", value_name = "URL")]
-    pub(crate) external_url: Option<String>,
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = parse_external_url)]
+    pub(crate) external_url: Option<Url>,
     /// Enable reload and shutdown by HTTP request
     #[arg(long = "web.enable-lifecycle")]
     pub(crate) enable_lifecycle: bool,
@@ -176,9 +177,9 @@ pub(crate) struct FlowArguments {
     /// Prometheus configuration file path
     #[arg(long = "config.file", value_name = "FILE", default_value = "monitoring/prometheus.yml")]
     pub(crate) config_file: PathBuf,
-    /// Alertmanager configuration file path
-    #[arg(long = "alertmanager.config", value_name = "FILE", default_value = "monitoring/alertmanager.yml")]
-    pub(crate) alertmanager_config: PathBuf,
+    /// Alertmanager configuration file path [default: monitoring/alertmanager.yml, where there is one]
+    #[arg(long = "alertmanager.config", value_name = "FILE")]
+    pub(crate) alertmanager_config: Option<PathBuf>,
     /// Root of the source code
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) source: PathBuf,
@@ -243,12 +244,8 @@ pub(crate) enum QueryCommand {
         /// Selector; may be repeated
         #[arg(long = "match", value_name = "SELECTOR", required = true)]
         selectors: Vec<String>,
-        /// Start of the range: RFC 3339 or seconds since the epoch
-        #[arg(long, value_name = "TIME")]
-        start: Option<String>,
-        /// End of the range: RFC 3339 or seconds since the epoch
-        #[arg(long, value_name = "TIME")]
-        end: Option<String>,
+        #[command(flatten)]
+        range: TimeRange,
         /// Server to query
         server: String,
     },
@@ -259,17 +256,23 @@ pub(crate) enum QueryCommand {
         /// Selector; may be repeated
         #[arg(long = "match", value_name = "SELECTOR")]
         selectors: Vec<String>,
-        /// Start of the range: RFC 3339 or seconds since the epoch
-        #[arg(long, value_name = "TIME")]
-        start: Option<String>,
-        /// End of the range: RFC 3339 or seconds since the epoch
-        #[arg(long, value_name = "TIME")]
-        end: Option<String>,
+        #[command(flatten)]
+        range: TimeRange,
         /// Server to query
         server: String,
         /// Label name
         name: String,
     },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TimeRange {
+    /// Start of the range: RFC 3339 or seconds since the epoch
+    #[arg(long, value_name = "TIME", default_value = "", hide_default_value = true)]
+    pub(crate) start: String,
+    /// End of the range: RFC 3339 or seconds since the epoch
+    #[arg(long, value_name = "TIME", default_value = "", hide_default_value = true)]
+    pub(crate) end: String,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -346,43 +349,106 @@ impl std::fmt::Display for Size {
     }
 }
 
+fn parse_http_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err("an address is http://HOST:PORT or https://HOST:PORT".to_owned()),
+    }
+}
+
+fn parse_external_url(text: &str) -> Result<Url, String> {
+    let url = parse_http_url(text)?;
+    if matches!(url.path(), "" | "/") {
+        Ok(url)
+    } else {
+        Err("not supported yet: path in --web.external-url".to_owned())
+    }
+}
+
 /// Flags that Prometheus has and promflow does not have yet.
-pub(crate) const NOT_YET: [&str; 31] = [
-    "--storage.tsdb.path",
-    "--storage.tsdb.wal-compression",
-    "--storage.tsdb.wal-segment-size",
-    "--storage.tsdb.no-lockfile",
-    "--storage.tsdb.min-block-duration",
-    "--storage.tsdb.max-block-duration",
-    "--storage.tsdb.head-chunks-write-queue-size",
-    "--storage.tsdb.delay-compact-file.path",
+const NOT_YET: [&str; 45] = [
+    "--agent",
+    "--alertmanager.drain-notification-queue-on-shutdown",
+    "--alertmanager.notification-batch-size",
+    "--auto-gomaxprocs",
+    "--auto-gomemlimit",
+    "--auto-gomemlimit.ratio",
+    "--config.auto-reload",
+    "--enable-feature",
+    "--log.format",
+    "--rules.alert.for-grace-period",
+    "--rules.alert.for-outage-tolerance",
+    "--scrape.adjust-timestamps",
+    "--scrape.discovery-reload-interval",
+    "--scrape.name-escaping-scheme",
+    "--scrape.timestamp-tolerance",
     "--storage.agent.path",
+    "--storage.agent.no-lockfile",
+    "--storage.agent.retention.max-time",
+    "--storage.agent.retention.min-time",
+    "--storage.agent.wal-compression",
     "--storage.remote.flush-deadline",
-    "--storage.remote.read-sample-limit",
     "--storage.remote.read-concurrent-limit",
     "--storage.remote.read-max-bytes-in-frame",
+    "--storage.remote.read-sample-limit",
+    "--storage.tsdb.allow-overlapping-blocks",
+    "--storage.tsdb.delay-compact-file.path",
+    "--storage.tsdb.head-chunks-write-queue-size",
+    "--storage.tsdb.max-block-duration",
+    "--storage.tsdb.min-block-duration",
+    "--storage.tsdb.no-lockfile",
+    "--storage.tsdb.path",
+    "--storage.tsdb.retention",
+    "--storage.tsdb.wal-compression",
+    "--storage.tsdb.wal-segment-size",
     "--web.config.file",
-    "--web.route-prefix",
-    "--web.user-assets",
-    "--web.console.templates",
     "--web.console.libraries",
-    "--web.page-title",
+    "--web.console.templates",
     "--web.cors.origin",
-    "--web.read-timeout",
-    "--web.max-connections",
     "--web.enable-admin-api",
-    "--web.enable-remote-write-receiver",
     "--web.enable-otlp-receiver",
-    "--rules.alert.for-outage-tolerance",
-    "--rules.alert.for-grace-period",
-    "--scrape.adjust-timestamps",
-    "--enable-feature",
-    "--agent",
-    "--log.format",
+    "--web.enable-remote-write-receiver",
+    "--web.max-connections",
+    "--web.page-title",
+    "--web.read-timeout",
+    "--web.route-prefix",
 ];
 
-/// Finds a flag on the command line that promflow does not have yet.
+/// Finds a flag of `serve` that promflow does not have yet, also in its negated form.
 pub(crate) fn first_not_yet(arguments: &[String]) -> Option<&'static str> {
-    let typed = arguments.iter().map(|a| a.split('=').next().unwrap_or(a));
+    if arguments.first().is_none_or(|command| command != "serve") {
+        return None;
+    }
+    let typed = arguments.iter().map(|a| a.split('=').next().unwrap_or(a).replacen("--no-", "--", 1));
     typed.into_iter().find_map(|flag| NOT_YET.into_iter().find(|known| *known == flag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_that_is_not_there_yet_is_found_in_every_form_and_only_for_serve() {
+        let find = |line: &str| first_not_yet(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(find("serve --web.config.file=x"), Some("--web.config.file"));
+        assert_eq!(find("serve --no-storage.tsdb.wal-compression"), Some("--storage.tsdb.wal-compression"));
+        assert_eq!(find("query instant http://x --agent"), None);
+        assert_eq!(find("serve --config.file x"), None);
+    }
+
+    #[test]
+    fn sizes_are_powers_of_two_and_print_as_they_are_written() {
+        for (text, bytes) in [("512MB", 512 << 20), ("1GB", 1 << 30), ("100B", 100), ("1GiB", 1 << 30)] {
+            assert_eq!(text.parse::<Size>().map(|s| s.bytes), Ok(bytes), "{text}");
+        }
+        assert_eq!(Size { bytes: 1 << 30 }.to_string(), "1GB");
+        assert!("12XB".parse::<Size>().is_err());
+    }
+
+    #[test]
+    fn an_external_address_with_a_path_says_that_it_is_not_there_yet() {
+        assert!(parse_external_url("http://x/").is_ok());
+        assert!(parse_external_url("http://x/prom").is_err_and(|e| e.contains("not supported yet")));
+        assert!(parse_external_url("not a url").is_err());
+    }
 }

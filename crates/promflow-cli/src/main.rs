@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod live;
 mod logging;
+mod output;
 mod server;
 
 use std::process::ExitCode;
@@ -19,7 +20,9 @@ use args::{Arguments, Command};
 fn main() -> ExitCode {
     let typed: Vec<String> = std::env::args().skip(1).collect();
     if let Some(flag) = args::first_not_yet(&typed) {
-        eprintln!("error: not supported yet: {flag}\n\nhint: COMPAT.md lists what differs from Prometheus");
+        eprintln!(
+            "error: not supported yet: {flag}\n\nhint: `promflow serve --help` lists the flags there are"
+        );
         return ExitCode::from(2);
     }
     let arguments = Arguments::parse();

@@ -236,7 +236,7 @@ fn requests_that_are_wrong_are_answered_as_prometheus_answers_them() {
             "/api/v1/query?query=up&time=x",
             400,
             "bad_data",
-            "invalid parameter \"time\": cannot parse \"x\" to a valid timestamp",
+            "invalid parameter \"time\": Invalid time value for 'time': cannot parse \"x\" to a valid timestamp",
         ),
         (
             "/api/v1/query_range?query=up&start=2&end=1&step=1",

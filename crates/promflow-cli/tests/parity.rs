@@ -221,7 +221,7 @@ fn the_rule_loop_records_what_stock_prometheus_recorded() {
         external_labels: Labels::empty(),
         external_url: "http://promflow".to_owned(),
         resend_delay_ms: 60_000,
-            query_timeout: Duration::from_secs(60),
+        query_timeout: Duration::from_secs(60),
     };
     let mut fed = 0;
     let mut judged: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();

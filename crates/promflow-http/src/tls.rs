@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use promflow_config::{TlsConfig, TlsVersion};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::client::verify_server_name;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -133,8 +133,9 @@ struct TrustedServer {
 
 impl TrustedServer {
     fn new(config: &TlsConfig, provider: Arc<CryptoProvider>) -> Result<Self, HttpError> {
-        let unusable =
-            |e: &dyn std::fmt::Display| HttpError::new(HttpErrorKind::Credentials, format!("unable to use specified CA cert: {e}"));
+        let unusable = |e: &dyn std::fmt::Display| {
+            HttpError::new(HttpErrorKind::Credentials, format!("unable to use specified CA cert: {e}"))
+        };
         let (roots, authorities) = match authorities(config)? {
             None => (system_roots().clone(), Vec::new()),
             Some(authorities) => {
@@ -161,16 +162,16 @@ impl ServerCertVerifier for TrustedServer {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let refused = match self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        {
-            Err(rustls::Error::InvalidCertificate(CertificateError::Other(why)))
-                if is_ca_as_end_entity(&why) && self.authorities.contains(end_entity) =>
-            {
-                // The dates were found good before the certificate was found to be an authority's own.
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)
-            }
-            other => return other,
-        };
+        let refused =
+            match self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+                Err(rustls::Error::InvalidCertificate(CertificateError::Other(why)))
+                    if is_ca_as_end_entity(&why) && self.authorities.contains(end_entity) =>
+                {
+                    // The dates were found good before the certificate was found to be an authority's own.
+                    verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)
+                }
+                other => return other,
+            };
         refused.map(|()| ServerCertVerified::assertion())
     }
 

@@ -15,4 +15,4 @@ mod queue;
 mod target;
 
 pub use metrics::NotifyMetrics;
-pub use notifier::{AlertmanagerSet, AlertmanagerStatus, Notifier, NotifierOptions};
+pub use notifier::{AlertmanagerSet, AlertmanagerStatus, DeliveryObserver, Notifier, NotifierOptions};

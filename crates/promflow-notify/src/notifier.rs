@@ -58,12 +58,19 @@ pub struct AlertmanagerStatus {
     pub last_error: Option<String>,
 }
 
+/// Hears of every delivery.
+pub trait DeliveryObserver: Send + Sync {
+    /// Takes the alerts as they were sent, after relabelling, and whether the Alertmanager took them.
+    fn delivered(&self, alertmanager: &str, alerts: &[Alert], ok: bool);
+}
+
 /// Sends alerts.
 pub struct Notifier {
     options: NotifierOptions,
     metrics: NotifyMetrics,
     clock: Arc<dyn Clock>,
     runtime: Handle,
+    observer: Arc<dyn DeliveryObserver>,
     state: Mutex<State>,
 }
 
@@ -96,9 +103,10 @@ impl Notifier {
         metrics: NotifyMetrics,
         clock: Arc<dyn Clock>,
         runtime: Handle,
+        observer: Arc<dyn DeliveryObserver>,
     ) -> Self {
         metrics.queue_capacity(options.queue_capacity);
-        Self { options, metrics, clock, runtime, state: Mutex::new(State::default()) }
+        Self { options, metrics, clock, runtime, observer, state: Mutex::new(State::default()) }
     }
 
     /// Replaces the Alertmanagers; one whose address and settings stay keeps its queue.
@@ -168,6 +176,7 @@ impl Notifier {
             status: status.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
+            observer: self.observer.clone(),
         };
         self.metrics.watch_queue(url, queue.clone());
         let task = self.runtime.spawn(sender.run());
@@ -225,6 +234,7 @@ struct Sender {
     status: Arc<Mutex<AlertmanagerStatus>>,
     metrics: NotifyMetrics,
     clock: Arc<dyn Clock>,
+    observer: Arc<dyn DeliveryObserver>,
 }
 
 impl Sender {
@@ -246,6 +256,7 @@ impl Sender {
         let started = Instant::now();
         let outcome = self.post(json::body(alerts)).await;
         self.metrics.sent(&self.url, alerts.len(), started.elapsed().as_secs_f64(), outcome.is_err());
+        self.observer.delivered(&self.url, alerts, outcome.is_ok());
         let mut status = self.status.lock().expect("BUG: a task panicked while it held its status");
         match outcome {
             Ok(()) => {

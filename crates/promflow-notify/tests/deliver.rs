@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use promflow_config::{AlertmanagerConfig, Config, TargetGroup};
 use promflow_model::{Alert, AlertSink, Clock, Labels};
-use promflow_notify::{AlertmanagerSet, Notifier, NotifierOptions, NotifyMetrics};
+use promflow_notify::{AlertmanagerSet, DeliveryObserver, Notifier, NotifierOptions, NotifyMetrics};
 use promflow_registry::{Format, Registry};
 use promflow_testkit::{TestRequest, TestResponse, TestServer, free_port, wait_until};
 use serde_json::Value;
@@ -44,9 +44,21 @@ impl Receiver {
     }
 }
 
+/// Keeps what was delivered: where, the alerts' names, and whether it was taken.
+#[derive(Default)]
+struct Deliveries(Mutex<Vec<(String, Vec<String>, bool)>>);
+
+impl DeliveryObserver for Deliveries {
+    fn delivered(&self, alertmanager: &str, alerts: &[Alert], ok: bool) {
+        let names = alerts.iter().map(|a| a.name().to_owned()).collect();
+        self.0.lock().expect("no panic").push((alertmanager.to_owned(), names, ok));
+    }
+}
+
 struct Fixture {
     runtime: Runtime,
     registry: Registry,
+    deliveries: Arc<Deliveries>,
     notifier: Notifier,
 }
 
@@ -56,8 +68,10 @@ impl Fixture {
         let registry = Registry::new();
         let options = NotifierOptions { queue_capacity, ..NotifierOptions::default() };
         let metrics = NotifyMetrics::new(&registry);
-        let notifier = Notifier::new(options, metrics, Arc::new(FixedClock), runtime.handle().clone());
-        Self { runtime, registry, notifier }
+        let deliveries = Arc::new(Deliveries::default());
+        let (handle, observer) = (runtime.handle().clone(), deliveries.clone());
+        let notifier = Notifier::new(options, metrics, Arc::new(FixedClock), handle, observer);
+        Self { runtime, registry, deliveries, notifier }
     }
 
     fn page(&self) -> String {
@@ -107,6 +121,8 @@ fn alerts_are_posted_with_external_labels_and_after_relabelling() {
     assert_eq!(receiver.requests.lock().expect("no panic")[0].path, "/api/v2/alerts");
     wait_until("the status", SOON, || fixture.notifier.alertmanagers()[0].sent_total == 1);
     assert_eq!(fixture.notifier.alertmanagers()[0].last_success_ms, Some(1_000));
+    let delivered = fixture.deliveries.0.lock().expect("no panic").clone();
+    assert_eq!(delivered, [(receiver.server.url("/api/v2/alerts"), vec!["Loud".to_owned()], true)]);
 }
 
 #[test]
@@ -162,7 +178,7 @@ fn an_alertmanager_that_stays_keeps_its_queue_and_one_that_goes_is_forgotten() {
     let receiver = Receiver::start(200);
     let fixture = Fixture::new(10);
     let one = set(&receiver.server.address());
-    fixture.notifier.apply(Labels::empty(), Vec::new(), &[one.clone()]).expect("applied");
+    fixture.notifier.apply(Labels::empty(), Vec::new(), std::slice::from_ref(&one)).expect("applied");
     fixture.notifier.send(vec![alert("A")]);
     wait_until("the delivery", SOON, || fixture.notifier.alertmanagers()[0].sent_total == 1);
     fixture.notifier.apply(Labels::empty(), Vec::new(), &[one]).expect("applied");

@@ -91,14 +91,12 @@ impl ScriptedServer {
         params.is_ca = is_ca;
         let signing_key = rcgen::KeyPair::generate().expect("a key");
         let cert = params.self_signed(&signing_key).expect("a self-signed certificate");
-        let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der())
-            .expect("a generated key");
+        let key =
+            rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a generated key");
         let config =
             rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_safe_default_protocol_versions()
-                .and_then(|b| {
-                    b.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key)
-                })
+                .and_then(|b| b.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key))
                 .expect("a generated certificate fits its key");
         let config = Arc::new(config);
         let wrap: Wrap = Arc::new(move |stream| {

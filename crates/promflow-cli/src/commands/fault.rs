@@ -5,6 +5,7 @@ use promflow_config::HttpClientConfig;
 use promflow_http::{HttpClient, Request};
 
 use crate::args::{FaultArguments, Switch};
+use crate::output::print;
 
 /// Switches a fault of the demo's backend.
 ///
@@ -26,6 +27,6 @@ pub(crate) async fn run(arguments: FaultArguments) -> Result<()> {
     if !response.status.is_success() {
         bail!("the backend answered {}: {text}", response.status_text());
     }
-    println!("{} is {}", arguments.name, if on { "on" } else { "off" });
+    print(&format!("{} is {}", arguments.name, if on { "on" } else { "off" }))?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `promflow flow`.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use promflow_config::HttpClientConfig;
@@ -12,21 +13,24 @@ use promflow_http::ApiClient;
 use crate::args::{FlowArguments, FlowOutput};
 use crate::live;
 
+/// Alertmanager's configuration, unless another is named.
+const ALERTMANAGER: &str = "monitoring/alertmanager.yml";
+
 /// Draws the chart; only the chart goes to standard output.
 ///
 /// Errors: a file is refused, with every mistake at its place, or the server does not answer.
 pub(crate) async fn run(arguments: FlowArguments) -> Result<()> {
+    let usual = Path::new(ALERTMANAGER);
+    let alertmanager =
+        arguments.alertmanager_config.clone().or_else(|| usual.is_file().then(|| usual.to_owned()));
+    if alertmanager.is_none() {
+        eprintln!("warning: {ALERTMANAGER} is not there: the chart ends at the alerts");
+    }
     let paths = FlowPaths {
         config: Some(arguments.config_file.clone()),
-        alertmanager: arguments.alertmanager_config.is_file().then(|| arguments.alertmanager_config.clone()),
+        alertmanager,
         source: Some(arguments.source.clone()),
     };
-    if paths.alertmanager.is_none() {
-        eprintln!(
-            "warning: {} is not there: the chart ends at the alerts",
-            arguments.alertmanager_config.display()
-        );
-    }
     let files = FlowFiles::read(&paths).map_err(|errors| {
         anyhow::anyhow!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;

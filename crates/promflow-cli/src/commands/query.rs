@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail};
 use promflow_config::{HttpClientConfig, HttpHeader};
-use promflow_http::{Answer, ApiClient, QueryData};
+use promflow_http::{Answer, ApiClient, MatrixSeries, QueryData, VectorSample};
 use promflow_model::{Clock, METRIC_NAME, float, quote, time};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::args::{Duration, QueryCommand, QueryFormat};
 use crate::clock::SystemClock;
+use crate::output::print;
 
 /// How many points a range query has when no step is given, as promtool has it.
 const DEFAULT_POINTS: i64 = 250;
@@ -31,16 +33,15 @@ pub(crate) async fn run(command: QueryCommand) -> Result<()> {
             let answer = client(&server, &header)?.query_range(&expr, &start, &end, &step).await?;
             print_data(&answer, output.format)
         }
-        QueryCommand::Series { output, selectors, start, end, server } => {
+        QueryCommand::Series { output, selectors, range, server } => {
             let selectors: Vec<&str> = selectors.iter().map(String::as_str).collect();
-            let (start, end) = (start.unwrap_or_default(), end.unwrap_or_default());
-            let answer = client(&server, &[])?.series(&selectors, &start, &end).await?;
+            let answer = client(&server, &[])?.series(&selectors, &range.start, &range.end).await?;
             print_lines(&answer, output.format, |series| metric_text(series, true))
         }
-        QueryCommand::Labels { output, selectors, start, end, server, name } => {
+        QueryCommand::Labels { output, selectors, range, server, name } => {
             let selectors: Vec<&str> = selectors.iter().map(String::as_str).collect();
-            let (start, end) = (start.unwrap_or_default(), end.unwrap_or_default());
-            let answer = client(&server, &[])?.label_values(&name, &selectors, &start, &end).await?;
+            let answer =
+                client(&server, &[])?.label_values(&name, &selectors, &range.start, &range.end).await?;
             print_lines(&answer, output.format, Clone::clone)
         }
     }
@@ -71,7 +72,8 @@ fn range(
     if end_ms < start_ms {
         bail!("the end of the range is before its start");
     }
-    let step_ms = step.map_or((end_ms - start_ms) / DEFAULT_POINTS, |step| step.ms).max(1000);
+    let default_step_ms = ((end_ms - start_ms) / 1000 / DEFAULT_POINTS).max(1) * 1000;
+    let step_ms = step.map_or(default_step_ms, |step| step.ms);
     let seconds = |ms: i64| float::format_f(ms as f64 / 1000.0);
     Ok((seconds(start_ms), seconds(end_ms), seconds(step_ms)))
 }
@@ -85,8 +87,8 @@ fn warn<T>(answer: &Answer<T>) {
 fn print_data(answer: &Answer<QueryData>, format: QueryFormat) -> Result<()> {
     warn(answer);
     match format {
-        QueryFormat::Promql => println!("{}", data_text(&answer.data)),
-        QueryFormat::Json => println!("{}", data_json(&answer.data)?),
+        QueryFormat::Promql => print(&data_text(&answer.data))?,
+        QueryFormat::Json => print(&data_json(&answer.data))?,
     }
     Ok(())
 }
@@ -98,27 +100,53 @@ fn print_lines<T: Serialize>(
 ) -> Result<()> {
     warn(answer);
     match format {
-        QueryFormat::Promql => answer.data.iter().for_each(|item| println!("{}", line(item))),
-        QueryFormat::Json => println!("{}", serde_json::to_string(&answer.data)?),
+        QueryFormat::Promql => {
+            let lines: Vec<String> = answer.data.iter().map(line).collect();
+            print(&lines.join("\n"))?;
+        }
+        QueryFormat::Json => print(&serde_json::to_string(&answer.data)?)?,
     }
     Ok(())
 }
 
-fn data_json(data: &QueryData) -> Result<String> {
-    Ok(match data {
-        QueryData::Vector(samples) => serde_json::to_string(samples)?,
-        QueryData::Matrix(series) => serde_json::to_string(series)?,
-        QueryData::Scalar(sample) | QueryData::String(sample) => serde_json::to_string(sample)?,
-    })
+/// Writes a result as Go's client encodes it.
+fn data_json(data: &QueryData) -> String {
+    let pair = |(t, value): &(f64, String)| format!("[{},{}]", float::format_f(*t), json!(value_text(value)));
+    let list = |items: Vec<String>| format!("[{}]", items.join(","));
+    match data {
+        QueryData::Scalar(sample) => pair(sample),
+        QueryData::String((t, text)) => format!("[{},{}]", float::format_f(*t), json!(text)),
+        QueryData::Vector(samples) => {
+            let sample = |s: &VectorSample| {
+                let value = s.value.as_ref().map_or_else(|| "null".to_owned(), pair);
+                format!("{{\"metric\":{},\"value\":{value}}}", json!(s.metric))
+            };
+            list(samples.iter().map(sample).collect())
+        }
+        QueryData::Matrix(series) => {
+            let one = |s: &MatrixSeries| {
+                let values = list(s.values.iter().map(pair).collect());
+                format!("{{\"metric\":{},\"values\":{values}}}", json!(s.metric))
+            };
+            list(series.iter().map(one).collect())
+        }
+    }
+}
+
+/// Writes a value as Go's client does: never an exponent.
+fn value_text(value: &str) -> String {
+    float::parse(value).map_or_else(|| value.to_owned(), float::format_f)
 }
 
 /// Writes a result as Go's client prints it.
 ///
 /// Source: prometheus/common model.Vector.String and its kin.
 fn data_text(data: &QueryData) -> String {
-    let sample = |(t, value): &(f64, String)| format!("{value} @[{}]", float::format_f(*t));
+    let sample = |(t, value): &(f64, String)| format!("{} @[{}]", value_text(value), float::format_f(*t));
     match data {
-        QueryData::Scalar((t, value)) => format!("scalar: {value} @[{}]", float::format_f(*t)),
+        QueryData::Scalar((t, value)) => {
+            format!("scalar: {} @[{}]", value_text(value), float::format_f(*t))
+        }
         QueryData::String((_, value)) => value.clone(),
         QueryData::Vector(samples) => {
             let lines = samples.iter().map(|s| {
@@ -159,6 +187,23 @@ mod tests {
         )
         .expect("valid");
         assert_eq!(data_text(&data), "up{job=\"a\"} => 1 @[1.5]\n{} => +Inf @[2]");
+        assert_eq!(
+            data_json(&data),
+            r#"[{"metric":{"__name__":"up","job":"a"},"value":[1.5,"1"]},{"metric":{},"value":[2,"+Inf"]}]"#
+        );
+    }
+
+    #[test]
+    fn values_print_without_an_exponent() {
+        assert_eq!(value_text("1e-09"), "0.000000001");
+        assert_eq!(value_text("NaN"), "NaN");
+    }
+
+    #[test]
+    fn a_range_has_promtools_defaults_and_keeps_the_step_it_was_given() {
+        let range = |step| range(Some("0".to_owned()), Some("700".to_owned()), step).expect("valid");
+        assert_eq!(range(None).2, "2");
+        assert_eq!(range(Some(Duration { ms: 500 })).2, "0.5");
     }
 
     #[test]

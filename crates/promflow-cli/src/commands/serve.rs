@@ -1,10 +1,10 @@
 //! `promflow serve`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use promflow_flow::paths::FlowPaths;
 use promflow_promql::EngineOptions;
 use promflow_tsdb::HeadOptions;
@@ -19,6 +19,9 @@ use crate::server::{Server, ServerOptions, bind};
 /// Errors: the configuration is refused, or the address is taken.
 pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
     logging::start(arguments.log.level);
+    if arguments.retention_time.ms == 0 || arguments.retention_size.bytes == 0 {
+        bail!("--storage.tsdb.retention.time and --storage.tsdb.retention.size must be above zero");
+    }
     let listener = bind(&arguments.listen_address)?;
     let address = listener.local_addr().context("the listening socket has no address")?;
     tracing::warn!(
@@ -50,6 +53,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<()> {
         flow: flow_paths(&arguments),
         flags: flags(&arguments),
         transform: None,
+        reload_on_hangup: true,
     })?;
     tracing::info!(address = %server.address(), "promflow is ready to receive web requests");
     tokio::select! {
@@ -75,7 +79,8 @@ pub(crate) async fn ended_by_signal() -> &'static str {
 }
 
 fn external_url(arguments: &ServeArguments, address: std::net::SocketAddr) -> String {
-    let url = arguments.external_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let url =
+        arguments.external_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
     url.trim_end_matches('/').to_owned()
 }
 
@@ -91,11 +96,12 @@ fn flow_paths(arguments: &ServeArguments) -> FlowPaths {
 }
 
 fn flags(arguments: &ServeArguments) -> BTreeMap<String, String> {
-    let all: [(&str, String); 13] = [
+    let path = |path: &Option<PathBuf>| path.as_ref().map_or_else(String::new, |p| p.display().to_string());
+    let all: [(&str, String); 17] = [
         ("config.file", arguments.config_file.display().to_string()),
         ("config.auto-reload-interval", arguments.auto_reload_interval.to_string()),
         ("web.listen-address", arguments.listen_address.clone()),
-        ("web.external-url", arguments.external_url.clone().unwrap_or_default()),
+        ("web.external-url", arguments.external_url.as_ref().map_or_else(String::new, ToString::to_string)),
         ("web.enable-lifecycle", arguments.enable_lifecycle.to_string()),
         ("storage.tsdb.retention.time", arguments.retention_time.to_string()),
         ("storage.tsdb.retention.size", arguments.retention_size.to_string()),
@@ -105,6 +111,10 @@ fn flags(arguments: &ServeArguments) -> BTreeMap<String, String> {
         ("query.lookback-delta", arguments.lookback_delta.to_string()),
         ("rules.alert.resend-delay", arguments.resend_delay.to_string()),
         ("alertmanager.notification-queue-capacity", arguments.notification_queue_capacity.to_string()),
+        ("rules.max-concurrent-evals", arguments.rule_concurrency_max.to_string()),
+        ("alertmanager.config", path(&arguments.alertmanager_config)),
+        ("source", path(&arguments.source)),
+        ("log.level", format!("{:?}", arguments.log.level).to_lowercase()),
     ];
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -6,21 +6,25 @@ mod receiver;
 mod scale;
 mod tree;
 
-use std::net::SocketAddr;
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use promflow_config::{LoadedConfig, TargetGroup};
+use promflow_config::{AlertmanagerConfig, BasicAuth, LoadedConfig, Secret, TargetGroup};
 use promflow_flow::paths::FlowPaths;
 use promflow_model::Labels;
 use promflow_promql::EngineOptions;
 use promflow_tsdb::HeadOptions;
+use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
 
 use crate::args::{DemoPart, DemoPartArguments, LogLevel, UpArguments};
 use crate::clock::SystemClock;
 use crate::commands::serve::ended_by_signal;
 use crate::logging;
+use crate::output::say;
 use crate::server::{Server, ServerOptions, Transform};
 use children::Part;
 use tree::Tree;
@@ -55,23 +59,35 @@ pub(crate) async fn up(arguments: UpArguments) -> Result<()> {
     let mut backend = Part::start("backend", &backend_arguments)?;
     let mut traffic = Part::start("traffic", &traffic_arguments)?;
 
-    let mut alertmanagers = vec![format!("http://{receiver_address}")];
-    alertmanagers.extend(arguments.alertmanager.clone());
+    let own = Url::parse(&format!("http://{receiver_address}")).context("the receiver has no address")?;
+    let alertmanagers = std::iter::once(own).chain(arguments.alertmanager.clone()).collect();
     let places = Places { server: server_address, backend_port, alertmanagers };
-    let server = Server::start(options(&tree, listener, &places))?;
+    // A terminal that closes ends what was started in it; without one, SIGHUP asks for a reload as it does of `serve`.
+    let in_terminal = std::io::stdin().is_terminal();
+    let server = Server::start(options(&tree, listener, &places, !in_terminal))?;
     introduce(&tree, &places, receiver_address);
 
     let outcome = tokio::select! {
         _ = ended_by_signal() => Ok(()),
+        () = terminal_closed(), if in_terminal => Ok(()),
         () = server.quit_requested() => Ok(()),
         why = backend.ended() => Err(anyhow::anyhow!(why)),
         why = traffic.ended() => Err(anyhow::anyhow!(why)),
     };
-    println!("\nending: server, traffic, backend");
+    say("\nending: server, traffic, backend");
     server.stop().await;
     traffic.stop().await;
     backend.stop().await;
     outcome
+}
+
+async fn terminal_closed() {
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangups) => {
+            hangups.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// Runs a part of the demo in this process until the parent is gone.
@@ -80,11 +96,13 @@ pub(crate) async fn up(arguments: UpArguments) -> Result<()> {
 pub(crate) async fn part(arguments: DemoPartArguments) -> Result<()> {
     logging::start(LogLevel::Warn);
     // Ctrl-C in a terminal reaches the whole group; the parent decides the order in which its parts end.
-    let ignore_interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
-    let _ignore_interrupt = ignore_interrupt.context("cannot listen for SIGINT")?;
+    let _interrupts = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let _hangups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     match arguments.part {
         DemoPart::Backend => {
-            let settings = promflow::config::Settings { port: arguments.port, ..Default::default() };
+            let service_url = format!("http://127.0.0.1:{}", arguments.port);
+            let settings =
+                promflow::config::Settings { port: arguments.port, service_url, ..Default::default() };
             let options = backend::Options { redis: arguments.redis, ..Default::default() };
             backend::run(settings, options, children::parent_gone()).await?;
         }
@@ -101,11 +119,15 @@ pub(crate) async fn part(arguments: DemoPartArguments) -> Result<()> {
 struct Places {
     server: SocketAddr,
     backend_port: u16,
-    /// URLs.
-    alertmanagers: Vec<String>,
+    alertmanagers: Vec<Url>,
 }
 
-fn options(tree: &Tree, listener: std::net::TcpListener, places: &Places) -> ServerOptions {
+fn options(
+    tree: &Tree,
+    listener: std::net::TcpListener,
+    places: &Places,
+    reload_on_hangup: bool,
+) -> ServerOptions {
     let monitoring = tree.root().join("monitoring");
     let config_file = monitoring.join("prometheus.yml");
     ServerOptions {
@@ -128,6 +150,7 @@ fn options(tree: &Tree, listener: std::net::TcpListener, places: &Places) -> Ser
         },
         flags: [("web.listen-address".to_owned(), places.server.to_string())].into(),
         transform: Some(transform(places.clone())),
+        reload_on_hangup,
     }
 }
 
@@ -157,16 +180,24 @@ fn redirect(config: &mut LoadedConfig, places: &Places) {
     let sets = &mut config.config.alerting.alertmanagers;
     let template = sets.first().cloned().unwrap_or_default();
     sets.clear();
-    for url in places.alertmanagers.iter().filter_map(|url| url::Url::parse(url).ok()) {
+    for url in &places.alertmanagers {
         let host = url.host_str().unwrap_or("127.0.0.1");
         let address = format!("{host}:{}", url.port_or_known_default().unwrap_or(RECEIVER_PORT));
-        sets.push(promflow_config::AlertmanagerConfig {
+        let mut set = AlertmanagerConfig {
             scheme: url.scheme().to_owned(),
             path_prefix: url.path().to_owned(),
             static_configs: vec![target(address)],
             file_sd_configs: Vec::new(),
             ..template.clone()
-        });
+        };
+        if !url.username().is_empty() {
+            set.http.basic_auth = Some(BasicAuth {
+                username: url.username().to_owned(),
+                password: Secret::new(url.password().unwrap_or_default()),
+                ..BasicAuth::default()
+            });
+        }
+        sets.push(set);
     }
     config.config.scrape_configs.clone_from(&config.scrape_configs);
 }
@@ -177,30 +208,56 @@ fn introduce(tree: &Tree, places: &Places, receiver: SocketAddr) {
     } else {
         format!(" --backend http://127.0.0.1:{}", places.backend_port)
     };
-    let server = places.server;
-    println!("promflow is up: a backend under traffic, scraped, stored, ruled, alerted and drawn\n");
-    println!("  flow chart   http://{server}/");
-    println!("  API          http://{server}/api/v1/query?query=up");
-    println!("  backend      http://{}/metrics", ports::loopback(places.backend_port));
-    println!("  receiver     http://{receiver}/   every alert is printed here too");
-    for url in places.alertmanagers.iter().skip(1) {
-        println!("  Alertmanager {url}");
+    let mut server = places.server;
+    if server.ip().is_unspecified() {
+        server.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    println!("\nTime runs {} times faster: a window of 5m is 20s, `for: 5m` waits 20s.", scale::FACTOR);
-    println!("\nTry next:");
-    println!("  open http://{server}/ in a browser");
-    println!(
-        "  promflow fault errors on{backend_flag}       HttpHighErrorRatio goes pending, then fires, within a minute"
-    );
-    println!("  promflow fault errors off{backend_flag}      and is resolved");
-    println!("  other faults: latency, credits, consumer");
-    if tree.is_repository() {
-        println!(
-            "  add an alert to monitoring/rules/alerts.yml, or a metric to examples/backend/src/metrics.rs:"
-        );
-        println!("  the chart shows it within seconds");
+    let backend = ports::loopback(places.backend_port);
+    let others: String = places
+        .alertmanagers
+        .iter()
+        .skip(1)
+        .map(|url| format!("  Alertmanager {}\n", redacted(url)))
+        .collect();
+    let edit = if tree.is_repository() {
+        let inside = |path: &str| tree.root().join(path).display().to_string();
+        format!(
+            "  add an alert to {}, or a metric to\n  {}: the chart shows it within seconds",
+            inside("monitoring/rules/alerts.yml"),
+            inside("examples/backend/src/metrics.rs")
+        )
     } else {
-        println!("  add an alert to {}", tree.root().join("monitoring/rules/alerts.yml").display());
+        format!("  add an alert to {}", tree.root().join("monitoring/rules/alerts.yml").display())
+    };
+    say(&format!(
+        "\
+promflow is up: a backend under traffic, scraped, stored, ruled, alerted and drawn
+
+  flow chart   http://{server}/
+  API          http://{server}/api/v1/query?query=up
+  backend      http://{backend}/metrics
+  receiver     http://{receiver}/   every alert is printed here too
+{others}
+Time runs {factor} times faster: a window of 5m is 20s, `for: 5m` waits 20s.
+
+Try next:
+  open http://{server}/ in a browser
+  promflow fault errors on{backend_flag}     HttpHighErrorRatio goes pending, then fires, within a minute
+  promflow fault errors off{backend_flag}    and is resolved
+  other faults: latency, credits, consumer
+{edit}
+
+Ctrl-C ends everything.
+",
+        factor = scale::FACTOR
+    ));
+}
+
+/// Writes a URL without its password.
+fn redacted(url: &Url) -> String {
+    let mut shown = url.clone();
+    if shown.password().is_some() && shown.set_password(Some("xxxxx")).is_err() {
+        return url.host_str().unwrap_or_default().to_owned();
     }
-    println!("\nCtrl-C ends everything.\n");
+    shown.to_string()
 }

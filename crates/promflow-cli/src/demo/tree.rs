@@ -23,7 +23,10 @@ impl Tree {
         if let Some(root) = from.ancestors().find(|dir| is_repository(dir)) {
             return Ok(Self { root: root.to_owned(), copy: None });
         }
-        let copy = tempfile::tempdir().context("cannot create a temporary directory")?;
+        let copy = tempfile::Builder::new()
+            .prefix("promflow-")
+            .tempdir()
+            .context("cannot create a temporary directory")?;
         for (path, text) in EMBEDDED {
             let target = copy.path().join(path);
             let folder = target.parent().expect("BUG: an embedded file has a folder");

@@ -1,6 +1,6 @@
 //! Keeps the notifier supplied with the Alertmanagers that discovery finds.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use promflow_config::Config;
 use promflow_discovery::{Discovery, DiscoveryMetrics};
@@ -13,12 +13,19 @@ pub(crate) struct Alertmanagers {
     notifier: Arc<Notifier>,
     metrics: DiscoveryMetrics,
     runtime: Handle,
-    watching: Mutex<Option<AbortHandle>>,
+    /// Held while Alertmanagers are handed over: a task that was replaced must not hand its own over afterwards.
+    watching: Arc<Mutex<Watching>>,
+}
+
+#[derive(Default)]
+struct Watching {
+    generation: u64,
+    task: Option<AbortHandle>,
 }
 
 impl Alertmanagers {
     pub(crate) fn new(notifier: Arc<Notifier>, metrics: DiscoveryMetrics, runtime: Handle) -> Self {
-        Self { notifier, metrics, runtime, watching: Mutex::new(None) }
+        Self { notifier, metrics, runtime, watching: Arc::default() }
     }
 
     /// Finds the Alertmanagers of a configuration, hands them to the notifier, and goes on watching their files.
@@ -27,22 +34,32 @@ impl Alertmanagers {
     pub(crate) fn apply(&self, config: &Config) -> Result<(), String> {
         let _runtime = self.runtime.enter();
         let mut sets = Sets::find(config, &self.metrics);
+        let mut watching = lock(&self.watching);
         sets.hand_over(&self.notifier)?;
-        let notifier = self.notifier.clone();
+        watching.generation += 1;
+        let (generation, shared, notifier) =
+            (watching.generation, self.watching.clone(), self.notifier.clone());
         let task = self.runtime.spawn(async move {
             loop {
                 sets.changed().await;
+                let watching = lock(&shared);
+                if watching.generation != generation {
+                    return;
+                }
                 if let Err(e) = sets.hand_over(&notifier) {
                     tracing::error!(error = %e, "the Alertmanagers found are not used");
                 }
             }
         });
-        let mut watching = self.watching.lock().expect("BUG: a thread panicked while it held the task");
-        if let Some(before) = watching.replace(task.abort_handle()) {
+        if let Some(before) = watching.task.replace(task.abort_handle()) {
             before.abort();
         }
         Ok(())
     }
+}
+
+fn lock(watching: &Mutex<Watching>) -> MutexGuard<'_, Watching> {
+    watching.lock().expect("BUG: a thread panicked while it handed Alertmanagers over")
 }
 
 struct Sets {

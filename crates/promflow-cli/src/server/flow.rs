@@ -1,29 +1,30 @@
 //! The flow chart of the running system: the files as they are now, and the state of every loop.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use promflow_api::{FlowFormat, FlowSource};
+use promflow_api::{FlowChart, FlowFormat, FlowSource};
 use promflow_config::RuleKind;
 use promflow_flow::graph::AlertState;
 use promflow_flow::live::{LiveMetric, LiveRule, LiveState, LiveTarget};
 use promflow_flow::paths::{FlowFiles, FlowPaths};
 use promflow_flow::{Graph, render};
 use promflow_model::{Clock, Labels, METRIC_NAME};
-use promflow_promql::{Engine, QueryOptions, Value};
+use promflow_promql::{CancelToken, Engine, QueryOptions, Value};
 use promflow_rules::{Health, Manager, RuleSnapshot};
 use promflow_scrape::{ScrapeManager, TargetHealth};
-use promflow_source::{DiskTree, SourceTree};
 use promflow_tsdb::Head;
 
 use super::deliveries::Deliveries;
+use super::fingerprint;
 use crate::live;
 
 /// How long a graph is shown before it is made anew: several pages may ask at once.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long counting the series may take; a chart without counts is better than none.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What tells how the system is.
 pub(crate) struct Live {
@@ -46,6 +47,8 @@ pub(crate) struct LiveFlow {
 struct Cache {
     fingerprint: u64,
     files: Option<Arc<FlowFiles>>,
+    /// Why the files as they are now are not drawn; those read before are.
+    problem: Option<String>,
     graph: Option<(Instant, Arc<Graph>)>,
 }
 
@@ -54,65 +57,48 @@ impl LiveFlow {
         Self { paths, live, cache: Mutex::new(Cache::default()) }
     }
 
-    fn graph(&self) -> Result<Arc<Graph>, String> {
-        let mut cache = self.cache.lock().expect("BUG: a thread panicked while it held the flow chart");
+    fn graph(&self) -> Result<(Arc<Graph>, Option<String>), String> {
+        // A drawing that panicked has changed nothing that the next one could trip over.
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((made, graph)) = &cache.graph
             && made.elapsed() < FRESH
         {
-            return Ok(graph.clone());
+            return Ok((graph.clone(), cache.problem.clone()));
         }
-        let fingerprint = fingerprint(&self.paths);
-        if cache.files.is_none() || cache.fingerprint != fingerprint {
-            let files = FlowFiles::read(&self.paths)
-                .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-            cache.files = Some(Arc::new(files));
-            cache.fingerprint = fingerprint;
+        let now = fingerprint::flow(&self.paths);
+        if cache.files.is_none() || cache.fingerprint != now {
+            cache.fingerprint = now;
+            cache.problem = match FlowFiles::read(&self.paths) {
+                Ok(files) => {
+                    cache.files = Some(Arc::new(files));
+                    None
+                }
+                Err(errors) => Some(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+            };
         }
-        let files = cache.files.clone().expect("BUG: the files were just read");
+        let Some(files) = cache.files.clone() else {
+            return Err(cache.problem.clone().unwrap_or_default());
+        };
         let graph = Arc::new(files.graph(Some(&self.live.state())));
         cache.graph = Some((Instant::now(), graph.clone()));
-        Ok(graph)
+        Ok((graph, cache.problem.clone()))
     }
 }
 
 impl FlowSource for LiveFlow {
-    fn draw(&self, format: FlowFormat) -> Result<String, String> {
-        let graph = self.graph()?;
-        Ok(match format {
+    fn draw(&self, format: FlowFormat) -> Result<FlowChart, String> {
+        let (graph, problem) = self.graph()?;
+        let text = match format {
             FlowFormat::Svg => render::svg(&graph),
             FlowFormat::Json => render::json(&graph),
             FlowFormat::Mermaid => render::mermaid(&graph),
             FlowFormat::Dot => render::dot(&graph),
+        };
+        Ok(FlowChart {
+            text,
+            problems: problem.into_iter().chain(graph.problems().iter().cloned()).collect(),
         })
     }
-}
-
-/// Hashes names, sizes and times of change of every file that the chart is drawn from.
-fn fingerprint(paths: &FlowPaths) -> u64 {
-    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    let mut note = |path: &Path| {
-        path.hash(&mut hasher);
-        if let Ok(metadata) = std::fs::metadata(path) {
-            metadata.len().hash(&mut hasher);
-            let changed = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-            changed.map(|t| t.as_nanos()).hash(&mut hasher);
-        }
-    };
-    for file in [&paths.config, &paths.alertmanager].into_iter().flatten() {
-        note(file);
-        for folder in [file.parent(), file.parent().map(|p| p.join("rules")).as_deref()].into_iter().flatten()
-        {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                note(&entry.path());
-            }
-        }
-    }
-    if let Some(source) = &paths.source {
-        for file in DiskTree::new(source).files().unwrap_or_default() {
-            note(&source.join(file));
-        }
-    }
-    hasher.finish()
 }
 
 impl Live {
@@ -170,7 +156,10 @@ impl Live {
         let now_ms = self.clock.now_ms();
         let expr =
             promflow_syntax::parse(live::SERIES_BY_JOB_AND_METRIC).expect("BUG: the counting query is valid");
-        let result = self.engine.instant(&*self.head, &expr, now_ms, &QueryOptions::default());
+        let deadline = Instant::now() + COUNT_TIMEOUT;
+        let cancel = CancelToken::new().expiring(move || Instant::now() >= deadline);
+        let options = QueryOptions { cancel, ..QueryOptions::default() };
+        let result = self.engine.instant(&*self.head, &expr, now_ms, &options);
         let mut jobs: BTreeMap<String, BTreeMap<String, LiveMetric>> = BTreeMap::new();
         let samples = match result.map(|r| r.value) {
             Ok(Value::Vector(samples)) => samples,

@@ -3,10 +3,12 @@
 mod alertmanagers;
 mod control;
 mod deliveries;
+mod fingerprint;
 mod flow;
 mod maintenance;
 mod metrics;
 mod reload;
+mod web;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -69,6 +71,8 @@ pub(crate) struct ServerOptions {
     pub(crate) flags: BTreeMap<String, String>,
     /// Changes the configuration after it is read.
     pub(crate) transform: Option<Transform>,
+    /// Whether SIGHUP reads the configuration again.
+    pub(crate) reload_on_hangup: bool,
 }
 
 /// A server that runs.
@@ -76,8 +80,9 @@ pub(crate) struct Server {
     address: SocketAddr,
     control: Arc<ServerControl>,
     scrape: Arc<ScrapeManager>,
+    rules: Arc<Manager>,
     notifier: Arc<Notifier>,
-    web: tokio::task::JoinHandle<std::io::Result<()>>,
+    web: tokio::task::JoinHandle<()>,
     ending: Arc<Notify>,
     background: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -94,6 +99,7 @@ impl Server {
         metrics::register(&registry, &head);
 
         let engine = Arc::new(Engine::new(options.engine.clone()));
+        let deliveries = Arc::new(Deliveries::new(clock.clone(), options.flow.alertmanager.clone()));
         let notifier = Arc::new(Notifier::new(
             NotifierOptions {
                 queue_capacity: options.notification_queue_capacity,
@@ -102,18 +108,18 @@ impl Server {
             NotifyMetrics::new(&registry),
             clock.clone(),
             runtime.clone(),
+            deliveries.clone(),
         ));
-        let deliveries =
-            Arc::new(Deliveries::new(notifier.clone(), clock.clone(), options.flow.alertmanager.clone()));
         let context = RuleContext {
             engine: engine.clone(),
             queryable: head.clone(),
             appendable: head.clone(),
-            alerts: deliveries.clone(),
+            alerts: notifier.clone(),
             metrics: RuleMetrics::new(&registry),
             external_labels: Labels::empty(),
             external_url: options.external_url.clone(),
             resend_delay_ms: options.resend_delay_ms,
+            query_timeout: Duration::from_millis(options.query_timeout_ms.max(0) as u64),
         };
         let rules = Arc::new(Manager::start(
             context,
@@ -154,7 +160,7 @@ impl Server {
             queryable: head.clone(),
             head: head.clone(),
             scrape: scrape.clone(),
-            rules,
+            rules: rules.clone(),
             notifier: notifier.clone(),
             registry,
             flow,
@@ -164,12 +170,12 @@ impl Server {
         });
         let ending = Arc::new(Notify::new());
         let address = options.listener.local_addr().context("the listening socket has no address")?;
-        let web = serve_web(options.listener, state, ending.clone())?;
+        let web = web::serve(options.listener, promflow_api::router(state), ending.clone())?;
         let background = vec![
             runtime.spawn(maintenance::truncate_head(head, clock)),
-            runtime.spawn(reload::watch(reloader, options.auto_reload_interval)),
+            runtime.spawn(reload::watch(reloader, options.auto_reload_interval, options.reload_on_hangup)),
         ];
-        Ok(Self { address, control, scrape, notifier, web, ending, background })
+        Ok(Self { address, control, scrape, rules, notifier, web, ending, background })
     }
 
     /// Returns the address it listens on.
@@ -182,12 +188,16 @@ impl Server {
         self.control.quit_requested().await;
     }
 
-    /// Ends the loops in order: no more scrapes, what is queued is sent, then the API closes.
+    /// Ends the loops in order: no more scrapes, no more rules, what is queued is sent, then the API closes.
     pub(crate) async fn stop(self) {
         for task in &self.background {
             task.abort();
         }
         self.scrape.shutdown().await;
+        let rules = self.rules.clone();
+        if tokio::task::spawn_blocking(move || rules.stop()).await.is_err() {
+            tracing::error!("ending the rules panicked");
+        }
         let left = self.notifier.drain().await;
         if left > 0 {
             tracing::warn!(alerts = left, "alerts were not delivered before the end");
@@ -200,27 +210,17 @@ impl Server {
     }
 }
 
-fn serve_web(
-    listener: TcpListener,
-    state: Arc<ApiState>,
-    ending: Arc<Notify>,
-) -> Result<tokio::task::JoinHandle<std::io::Result<()>>> {
-    listener.set_nonblocking(true).context("cannot use the listening socket")?;
-    let listener = tokio::net::TcpListener::from_std(listener).context("cannot use the listening socket")?;
-    let router = promflow_api::router(state);
-    Ok(tokio::spawn(async move {
-        axum::serve(listener, router).with_graceful_shutdown(async move { ending.notified().await }).await
-    }))
-}
-
 /// Binds the address to listen on.
 ///
 /// Errors: names the address and what to do.
 pub(crate) fn bind(address: &str) -> Result<TcpListener> {
     let full = if address.starts_with(':') { format!("0.0.0.0{address}") } else { address.to_owned() };
     TcpListener::bind(&full).map_err(|e| {
-        anyhow::anyhow!(
-            "cannot listen on {full}: {e}\n\nhint: another program may listen there; choose an address with --web.listen-address"
-        )
+        let hint = if e.kind() == std::io::ErrorKind::AddrInUse {
+            "another program listens there; choose an address with --web.listen-address"
+        } else {
+            "an address is HOST:PORT, such as 127.0.0.1:9090"
+        };
+        anyhow::anyhow!("cannot listen on {full}: {e}\n\nhint: {hint}")
     })
 }

@@ -1,6 +1,5 @@
 //! Reading the configuration and handing it to every loop: at the start, on request, on SIGHUP, when files change.
 
-use std::hash::{BuildHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Transform;
 use super::alertmanagers::Alertmanagers;
 use super::deliveries::Deliveries;
+use super::fingerprint::configuration;
 
 /// The loops that a configuration is handed to.
 pub(crate) struct Parts {
@@ -35,6 +35,8 @@ pub(crate) struct Reloader {
     transform: Option<Transform>,
     parts: Parts,
     alertmanagers: Alertmanagers,
+    /// Held while files are read and handed over, so that the last read wins.
+    turn: Mutex<()>,
     state: Mutex<State>,
     success: GaugeFamily,
     success_time: GaugeFamily,
@@ -66,6 +68,7 @@ impl Reloader {
             transform,
             parts,
             alertmanagers,
+            turn: Mutex::new(()),
             state: Mutex::new(State::default()),
             success: registry.gauge(
                 "prometheus_config_last_reload_successful",
@@ -84,7 +87,9 @@ impl Reloader {
     ///
     /// Errors: every mistake, a line or more each.
     pub(crate) fn reload(&self) -> Result<(), String> {
-        let fingerprint = fingerprint(&self.config_file);
+        // A reload that panicked has left everything as it was, or half handed over; the next one mends it.
+        let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fingerprint = configuration(&self.config_file);
         let outcome = self.read().and_then(|(config, rules)| self.hand_over(config, &rules));
         let mut state = self.state.lock().expect("BUG: a thread panicked while it held the configuration");
         state.fingerprint = fingerprint;
@@ -154,7 +159,7 @@ impl Reloader {
     }
 
     fn files_changed(&self) -> bool {
-        let now = fingerprint(&self.config_file);
+        let now = configuration(&self.config_file);
         self.state.lock().expect("BUG: a thread panicked while it held the configuration").fingerprint != now
     }
 }
@@ -163,21 +168,8 @@ fn lines(errors: &[ConfigError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Hashes the contents of the configuration and of every file that belongs to it.
-fn fingerprint(config_file: &std::path::Path) -> u64 {
-    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    std::fs::read(config_file).ok().hash(&mut hasher);
-    if let Ok(config) = load(config_file, &OsFileSystem, &|_| None) {
-        for file in config.files() {
-            file.hash(&mut hasher);
-            std::fs::read(&file).ok().hash(&mut hasher);
-        }
-    }
-    hasher.finish()
-}
-
 /// Reads the configuration again on SIGHUP, and when its files change.
-pub(crate) async fn watch(reloader: Arc<Reloader>, interval: Duration) {
+pub(crate) async fn watch(reloader: Arc<Reloader>, interval: Duration, on_hangup: bool) {
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => hangups,
         Err(e) => {
@@ -187,7 +179,7 @@ pub(crate) async fn watch(reloader: Arc<Reloader>, interval: Duration) {
     };
     loop {
         let reason = tokio::select! {
-            _ = hangups.recv() => "SIGHUP",
+            _ = hangups.recv(), if on_hangup => "SIGHUP",
             () = wait_for_change(&reloader, interval) => "files changed",
         };
         let reloader = reloader.clone();
