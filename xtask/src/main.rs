@@ -4,7 +4,8 @@ mod peers;
 mod test;
 mod tidy;
 
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -14,7 +15,7 @@ Usage: cargo xtask TASK
   test      install the peers, then check format, lints and tidiness, and run all tests
   peers     install the peers only (Debian packages, without starting their services)
   tidy      check what the team agreed on: no machine paths, no leftovers, files of a readable size
-  docs      draw the pictures of the README and of docs/ again
+  docs      run the demo and draw the pictures of the README again
 ";
 
 fn main() -> ExitCode {
@@ -58,12 +59,26 @@ fn root() -> &'static std::path::Path {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("BUG: xtask is below the root")
 }
 
+/// Draws the demo as it runs: starts it, waits until it is alive, and asks it.
 fn draw_docs() -> Result<()> {
-    for (format, file) in [("svg", "docs/flow.svg"), ("mermaid", "docs/flow.mmd")] {
-        run(
-            "cargo",
-            &["run", "--quiet", "--package", "promflow-cli", "--", "flow", "--format", format, "-o", file],
-        )?;
-    }
-    Ok(())
+    run("cargo", &["build", "--package", "promflow-cli"])?;
+    let promflow = root().join("target/debug/promflow");
+    let address = "127.0.0.1:19090";
+    let mut demo = Command::new(&promflow)
+        .args(["up", "--web.listen-address", address])
+        .current_dir(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .context("cannot start the demo")?;
+    std::thread::sleep(Duration::from_secs(40));
+    let url = format!("http://{address}");
+    let drawn = [("svg", "docs/flow.svg"), ("mermaid", "docs/flow.mmd")].into_iter().try_for_each(
+        |(format, file)| {
+            run(&promflow.to_string_lossy(), &["flow", "--url", &url, "--format", format, "-o", file])
+        },
+    );
+    demo.kill().context("cannot end the demo")?;
+    demo.wait().context("cannot end the demo")?;
+    drawn
 }

@@ -30,6 +30,7 @@ pub(crate) fn run() -> Result<()> {
     for file in listing.lines().filter(|f| is_text(f)) {
         if let Ok(text) = fs::read_to_string(root().join(file)) {
             found.extend(check(file, &text));
+            found.extend(dead_links(file, &text));
         }
     }
     if found.is_empty() {
@@ -86,9 +87,29 @@ fn check(file: &str, text: &str) -> Vec<String> {
     found
 }
 
+/// Finds links of a document to files that are not there.
+fn dead_links(file: &str, text: &str) -> Vec<String> {
+    if !file.ends_with(".md") {
+        return Vec::new();
+    }
+    let folder = root().join(file).parent().map(std::path::Path::to_owned).unwrap_or_default();
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#', ' ']).next());
+    targets
+        .filter(|target| !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:"))
+        .filter(|target| !folder.join(target).exists())
+        .map(|target| format!("{file}: links to {target:?}, which is not there"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, dead_links};
+
+    #[test]
+    fn a_link_to_nothing_is_named() {
+        let text = "see [this](README.md#a), [that](nothere.md) and [web](https://example.org)";
+        assert_eq!(dead_links("README.md", text), ["README.md: links to \"nothere.md\", which is not there"]);
+    }
 
     #[test]
     fn a_machine_path_is_found_with_its_line() {
