@@ -25,14 +25,23 @@
 
 mod entry;
 mod error;
+mod escape;
 mod format;
 mod parser;
+mod protobuf;
+mod reader;
 mod scan;
 mod strict;
+mod wire;
 mod write;
 
-pub use entry::{Entry, ExemplarEntry, LabelIter, SampleEntry};
+pub use entry::{Entry, ExemplarEntry, LabelIter, OwnedExemplar, SampleEntry};
 pub use error::ParseError;
-pub use format::{Format, FormatError, SCRAPE_ACCEPT};
+pub use escape::Escaping;
+pub use format::{Format, FormatError, Negotiated, SCRAPE_ACCEPT};
 pub use parser::{Mode, Parser};
-pub use write::{Exemplar, HistogramPoint, LabelText, Number, SummaryPoint, Writer};
+pub use protobuf::{HistogramEntry, NativeHistograms, ProtobufParser};
+pub use reader::{PageEntry, Reader};
+pub use write::{
+    Exemplar, HistogramPoint, LabelText, NativeHistogramPoint, Number, SummaryPoint, Writer,
+};

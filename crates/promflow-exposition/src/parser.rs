@@ -8,7 +8,7 @@ use crate::entry::{Entry, ExemplarEntry, SampleEntry, number_label};
 use crate::error::{Fault, ParseError};
 use crate::scan::{Cursor, Item, Syntax, Token, parse_value, unescape};
 use crate::strict::Checker;
-use crate::{Format, LabelIter};
+use crate::{Format, FormatError, LabelIter};
 
 /// How closely a page is held to the specification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,9 +21,10 @@ pub enum Mode {
     Strict,
 }
 
-/// Reads a page entry by entry.
+/// Reads a page of text or OpenMetrics 1.0 entry by entry; [`crate::Reader`] reads every format.
 ///
-/// Errors: the first one ends the page; invalid UTF-8 is reported where it stands, after the lines before it.
+/// Errors: the first one ends the page; invalid UTF-8 is reported where it stands, after the lines before it. A page of
+/// another format is refused as a whole.
 /// Cost: one pass; a sample allocates nothing in [`Mode::Prometheus`].
 pub struct Parser<'a> {
     body: &'a [u8],
@@ -43,6 +44,11 @@ impl<'a> Parser<'a> {
         let text = match std::str::from_utf8(body) {
             Ok(text) => text,
             Err(e) => std::str::from_utf8(&body[..e.valid_up_to()]).unwrap_or(""),
+        };
+        // A page of another format is no text to look into.
+        let (body, text) = match format {
+            Format::Text | Format::OpenMetrics => (body, text),
+            Format::OpenMetrics2 | Format::Protobuf => (&body[..0], ""),
         };
         Self {
             body,
@@ -84,6 +90,11 @@ impl<'a> Parser<'a> {
     }
 
     fn entry(&mut self) -> Result<Option<Entry<'a>>, Fault> {
+        match self.format {
+            Format::Text | Format::OpenMetrics => {}
+            Format::OpenMetrics2 => return Err(Fault::new(0, FormatError::OpenMetrics2.to_string())),
+            Format::Protobuf => return Err(Fault::new(0, "protobuf is no text").hint("`Reader` reads it")),
+        }
         loop {
             if self.format == Format::Text {
                 self.cursor.skip_blanks();
@@ -135,10 +146,8 @@ impl<'a> Parser<'a> {
         if self.cursor.eat(b'\n') {
             return Ok(());
         }
-        let last_may_lack_it = match self.format {
-            Format::Text => self.lax,
-            Format::OpenMetrics => matches!(entry, Entry::Eof),
-        };
+        let last_may_lack_it =
+            if self.format == Format::Text { self.lax } else { matches!(entry, Entry::Eof) };
         if self.cursor.peek().is_some() || !last_may_lack_it {
             return Err(self.cursor.unexpected("end of line", ""));
         }
@@ -258,20 +267,22 @@ impl<'a> Parser<'a> {
             }
         }
         let series = &self.cursor.text[start..self.cursor.pos];
-        let blank = match self.format {
-            Format::Text => self.cursor.skip_blanks() || has_labels,
-            Format::OpenMetrics => self.cursor.eat(b' '),
+        let blank = if self.format == Format::Text {
+            self.cursor.skip_blanks() || has_labels
+        } else {
+            self.cursor.eat(b' ')
         };
         if !blank {
             return Err(self.cursor.unexpected("space or \"{\" after metric", QUOTE_HINT));
         }
         let value = self.number("value")?;
-        let (t_ms, exemplar) = match self.format {
-            Format::Text => (self.text_timestamp()?, None),
-            Format::OpenMetrics => (self.openmetrics_timestamp()?, self.exemplar()?),
+        let (t_ms, exemplar) = if self.format == Format::Text {
+            (self.text_timestamp()?, None)
+        } else {
+            (self.openmetrics_timestamp()?, self.exemplar()?)
         };
         let number_label = if self.lax { number_label(self.kind) } else { None };
-        Ok(SampleEntry { series, number_label, value, t_ms, exemplar })
+        Ok(SampleEntry { series, number_label, value, t_ms, created_ms: None, exemplar })
     }
 
     /// Checks a label list; the cursor stands behind its opening brace.
