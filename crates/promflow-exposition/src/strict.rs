@@ -187,7 +187,7 @@ fn second_sample(labels: &Labels, at: usize) -> Fault {
 }
 
 /// Lists the suffixes of the samples that a family of this type may have.
-fn suffixes(format: Format, kind: MetricType) -> &'static [&'static str] {
+pub(crate) fn suffixes(format: Format, kind: MetricType) -> &'static [&'static str] {
     match (format, kind) {
         (Format::OpenMetrics, MetricType::Counter) => &["_total", "_created"],
         (Format::OpenMetrics, MetricType::Summary) => &["_count", "_sum", "", "_created"],
