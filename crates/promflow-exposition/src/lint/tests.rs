@@ -24,7 +24,7 @@ const PAGES: &[&str] = &[
      h_milliseconds_count{quantile=\"x\"} 1\n",
     "# TYPE s_bits summary\ns_bits{aB=\"1\",quantile=\"0.5\"} 1\ns_bits_sum{aB=\"1\"} 1\ns_bits_count{aB=\"1\"} 1\n",
     "# HELP megabytes_k A.\n# TYPE megabytes_k gauge\nmegabytes_k 1\n# TYPE x_fahrenheit gauge\nx_fahrenheit 1\n",
-    "# TYPE kelvin gauge\nkelvin 1\n# TYPE kilodays gauge\nkilodays 1\n# TYPE a_minutes_seconds gauge\na_minutes_seconds 1\n",
+    "# TYPE kelvin gauge\nkelvin 1\n# TYPE kilodays gauge\nkilodays 1\n",
     "# HELP only_help A.\n# HELP later B.\nlater 1\n",
 ];
 
@@ -52,6 +52,12 @@ fn problems_are_those_of_promtool() {
         assert_eq!(shown(&problems), expected, "{page}");
         assert_eq!(code, Some(if problems.is_empty() { 0 } else { 3 }), "{page}");
     }
+}
+
+#[test]
+fn the_first_word_that_is_a_unit_counts() {
+    let problems = lint(b"# HELP a_minutes_seconds A.\na_minutes_seconds 1\n", Format::Text).unwrap();
+    assert_eq!(shown(&problems), "a_minutes_seconds use base unit \"seconds\" instead of \"minutes\"\n");
 }
 
 #[test]

@@ -1,0 +1,6 @@
+//! Round trips through those who read and write the same formats: promtool, stock Prometheus, prometheus_client.
+
+mod pages;
+mod promtool;
+mod python;
+mod stock;
