@@ -333,15 +333,19 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// Reads whole milliseconds; Prometheus's scraper takes no sign.
     fn text_timestamp(&mut self) -> Result<Option<i64>, Fault> {
         self.cursor.skip_blanks();
         let at = self.cursor.pos;
-        match self.cursor.word() {
-            "" => Ok(None),
-            word => word.parse().map(Some).map_err(|_| {
-                Fault::new(at, format!("invalid timestamp {word:?}"))
-                    .hint("a timestamp is whole milliseconds")
-            }),
+        let word = self.cursor.word();
+        if word.is_empty() {
+            return Ok(None);
+        }
+        let has_sign = word.starts_with(['+', '-']);
+        match word.parse() {
+            Ok(t_ms) if !(self.lax && has_sign) => Ok(Some(t_ms)),
+            _ => Err(Fault::new(at, format!("invalid timestamp {word:?}"))
+                .hint("a timestamp is whole milliseconds since the epoch")),
         }
     }
 

@@ -12,6 +12,8 @@ pub(crate) struct Syntax {
     pub(crate) blanks: bool,
     /// A comma before the closing brace.
     pub(crate) trailing_comma: bool,
+    /// No comma between labels.
+    pub(crate) missing_comma: bool,
     /// A line feed inside a label value.
     pub(crate) raw_newline: bool,
     /// A backslash before any character, kept as it is.
@@ -22,12 +24,18 @@ impl Syntax {
     pub(crate) fn of(format: Format, mode: Mode) -> Self {
         let lax = mode == Mode::Prometheus;
         let text = format == Format::Text;
-        Self { blanks: text, trailing_comma: text || lax, raw_newline: text && lax, any_escape: !text || lax }
+        Self {
+            blanks: text,
+            trailing_comma: text || lax,
+            missing_comma: text && lax,
+            raw_newline: text && lax,
+            any_escape: !text || lax,
+        }
     }
 
     /// Reads what any of the others read: for series that were checked before.
     pub(crate) const CHECKED: Self =
-        Self { blanks: true, trailing_comma: true, raw_newline: true, any_escape: true };
+        Self { blanks: true, trailing_comma: true, missing_comma: true, raw_newline: true, any_escape: true };
 }
 
 /// A name or value as it stands on the page, without its quotes.
@@ -218,7 +226,8 @@ impl<'a> Cursor<'a> {
         };
         self.blanks();
         *after_comma = self.eat(b',');
-        if !*after_comma && self.peek() != Some(b'}') {
+        let may_lack_comma = self.syntax.missing_comma && matches!(item, Item::Label(..));
+        if !*after_comma && !may_lack_comma && self.peek() != Some(b'}') {
             return Err(self.unexpected("\",\" or \"}\" after label", ""));
         }
         Ok(Some(item))

@@ -1,5 +1,6 @@
 //! Round trips through those who read and write the same formats: promtool, stock Prometheus, prometheus_client.
 
+mod odd;
 mod pages;
 mod promtool;
 mod python;

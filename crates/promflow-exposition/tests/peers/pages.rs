@@ -54,7 +54,7 @@ pub(crate) fn written(format: Format, escaping: Escaping) -> Vec<u8> {
     writer.constant_labels(LabelText::new([("service", "shop")]));
     let none = LabelText::default();
     let hard = LabelText::new([("method", "GET"), ("path", "a\"b\\c\nd\\n é 世 {},=#"), ("http.route", "/x")]);
-    let exemplar = Exemplar { labels: LabelText::new([("trace_id", "t\"1")]), value: 0.3, t_seconds: Some(1.5e9) };
+    let exemplar = Exemplar { labels: LabelText::new([("trace_id", "t1")]), value: 0.3, t_seconds: Some(1.5e9) };
 
     writer.family("http_requests_total", MetricType::Counter, "", "All \"requests\" \\ ever.\nReally.");
     writer.counter(&hard, Number::Int((1 << 53) - 1), Some(1.7e9), Some(&exemplar));

@@ -45,10 +45,15 @@ fn written_pages_are_read_back_by_prometheus_client() {
     for format in [Format::Text, Format::OpenMetrics] {
         for escaping in [Escaping::AllowUtf8, Escaping::Underscores, Escaping::Values] {
             let page = pages::written(format, escaping);
-            let expected = pages::samples(&page, format, Mode::Strict).unwrap();
+            let mut expected = pages::samples(&page, format, Mode::Strict).unwrap();
+            // That parser takes "-0" for an integer, which has no sign.
+            expected.values_mut().filter(|v| **v == bits(-0.0)).for_each(|v| *v = 0);
             assert!(expected.len() > 20);
             let read = read_by_python(&page, format);
-            assert_eq!(read, expected, "{format:?} {escaping:?}");
+            for (labels, value) in &expected {
+                assert_eq!(read.get(labels), Some(value), "{format:?} {escaping:?}: {labels:?}");
+            }
+            assert_eq!(read.len(), expected.len(), "{format:?} {escaping:?}");
         }
     }
 }

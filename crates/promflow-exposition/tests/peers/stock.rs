@@ -13,27 +13,28 @@ use promflow_testkit::{Peer, Script, ScriptedServer, conformance, http_get, wait
 use serde_json::Value;
 
 /// What is served under `/NAME`.
-struct Page {
-    name: String,
-    format: Format,
-    body: Vec<u8>,
+#[derive(Clone)]
+pub(crate) struct Page {
+    pub(crate) name: String,
+    pub(crate) format: Format,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Page {
-    fn new(name: impl Into<String>, format: Format, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, format: Format, body: impl Into<Vec<u8>>) -> Self {
         Self { name: name.into(), format, body: body.into() }
     }
 }
 
 /// A server of pages and a Prometheus that scrapes each of them as a job of its own.
-struct Scraped {
+pub(crate) struct Scraped {
     prometheus: Peer,
     address: String,
     _server: ScriptedServer,
 }
 
 impl Scraped {
-    fn start(pages: &[Page], arguments: &[&str]) -> Self {
+    pub(crate) fn start(pages: &[Page], arguments: &[&str]) -> Self {
         let served: BTreeMap<_, _> =
             pages.iter().map(|p| (format!("/{}", p.name), (p.format.content_type(), p.body.clone()))).collect();
         let server = ScriptedServer::start(move |request| match served.get(&request.path) {
@@ -75,7 +76,7 @@ impl Scraped {
     }
 
     /// Returns what Prometheus has of a page, but for the series that every scrape adds.
-    fn series(&self, page: &str) -> Samples {
+    pub(crate) fn series(&self, page: &str) -> Samples {
         let mut samples = Samples::new();
         for result in self.query(&format!("{{page={page:?}}}")) {
             let labels: BTreeMap<String, String> = serde_json::from_value(result["metric"].clone()).unwrap();
@@ -90,7 +91,7 @@ impl Scraped {
     }
 
     /// Returns our reading with the labels that a target adds.
-    fn expected(&self, page: &Page, samples: Samples) -> Samples {
+    pub(crate) fn expected(&self, page: &Page, samples: Samples) -> Samples {
         let target = [("job", &page.name), ("page", &page.name), ("instance", &self.address)];
         let with_target = |mut labels: BTreeMap<String, String>| {
             for (name, value) in target {
@@ -101,7 +102,7 @@ impl Scraped {
         samples.into_iter().map(|(labels, value)| (with_target(labels), value)).collect()
     }
 
-    fn is_up(&self, page: &str) -> bool {
+    pub(crate) fn is_up(&self, page: &str) -> bool {
         self.query(&format!("up{{page={page:?}}} == 1")).len() == 1
     }
 }
