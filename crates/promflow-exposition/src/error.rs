@@ -54,7 +54,13 @@ impl Fault {
 
     /// Makes the error for a page that has no lines.
     pub(crate) fn locate_byte(self) -> ParseError {
-        ParseError { offset: self.at, line: 0, column: 0, message: self.message.into_owned(), hint: self.hint }
+        ParseError {
+            offset: self.at,
+            line: 0,
+            column: 0,
+            message: self.message.into_owned(),
+            hint: self.hint,
+        }
     }
 
     pub(crate) fn locate(self, body: &[u8]) -> ParseError {

@@ -123,8 +123,12 @@ impl Negotiated {
     /// protobuf are chosen only where they are named. Names are escaped with underscores unless the term that is chosen
     /// says otherwise.
     pub fn from_accept(accept: &str) -> Self {
-        let fallback =
-            Self { format: Format::Text, version: "0.0.4", escaping: Escaping::Underscores, names_escaping: false };
+        let fallback = Self {
+            format: Format::Text,
+            version: "0.0.4",
+            escaping: Escaping::Underscores,
+            names_escaping: false,
+        };
         let mut best = (fallback, (0, 0, false));
         for (choice, weight, specific) in accept.split(',').filter_map(accept_term) {
             let rank = (weight, specific, choice.format != Format::Text);
@@ -182,7 +186,8 @@ fn accept_term(term: &str) -> Option<(Negotiated, u32, u8)> {
         Some(q) => (q.parse::<f32>().ok()?.clamp(0.0, 1.0) * 1000.0) as u32,
         None => 1000,
     };
-    let (format, version, specific) = match (header.name.as_str(), header.parameter("version").unwrap_or("")) {
+    let (format, version, specific) = match (header.name.as_str(), header.parameter("version").unwrap_or(""))
+    {
         (OPENMETRICS, "" | "1.0.0") => (Format::OpenMetrics, "1.0.0", 2),
         (OPENMETRICS, "0.0.1") => (Format::OpenMetrics, "0.0.1", 2),
         (OPENMETRICS, "2.0.0") => (Format::OpenMetrics2, "2.0.0", 2),
@@ -232,7 +237,10 @@ mod tests {
         for (accept, expected) in [
             ("", "text/plain; version=0.0.4; charset=utf-8"),
             ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
-            (SCRAPE_ACCEPT, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"),
+            (
+                SCRAPE_ACCEPT,
+                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+            ),
             (PROTOBUF_FIRST, PROTOBUF_CONTENT_TYPE),
             ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
             (

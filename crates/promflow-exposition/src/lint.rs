@@ -98,7 +98,8 @@ impl Family {
         let is_linted = |name: &str| {
             name != own && (name == BUCKET_LABEL || name == QUANTILE_LABEL || names::is_camel_case(name))
         };
-        let linted = labels.iter().map(|(name, _)| name).filter(|name| *name != METRIC_NAME && is_linted(name));
+        let linted =
+            labels.iter().map(|(name, _)| name).filter(|name| *name != METRIC_NAME && is_linted(name));
         let mut linted = linted.peekable();
         if linted.peek().is_some() && (own.is_empty() || self.metrics.insert(labels.drop(&[own]))) {
             self.labels.extend(linted.map(str::to_owned));
@@ -137,7 +138,10 @@ impl Family {
         let is_summary = self.kind == MetricType::Summary;
         let mut when = |condition: bool, text| texts.extend(condition.then_some(text));
         when(is_counter && !name.ends_with("_total"), "counter metrics should have \"_total\" suffix");
-        when(!is_counter && name.ends_with("_total"), "non-counter metrics should not have \"_total\" suffix");
+        when(
+            !is_counter && name.ends_with("_total"),
+            "non-counter metrics should not have \"_total\" suffix",
+        );
         when(
             !is_histogram && name.ends_with("_bucket"),
             "non-histogram metrics should not have \"_bucket\" suffix",

@@ -259,7 +259,9 @@ impl<'a> Parser<'a> {
         }
         let has_labels = self.cursor.eat(b'{');
         if has_labels {
-            self.labels(name.is_empty(), start)?;
+            if name.is_empty() || !self.cursor.plain_labels() {
+                self.labels(name.is_empty(), start)?;
+            }
         } else {
             self.cursor.pos = name_end;
             if name.is_empty() {

@@ -19,7 +19,9 @@ use crate::error::Fault;
 use crate::strict::Checker;
 use crate::wire::{Fields, Message};
 use crate::write::{push_float_with_point, push_quoted};
-use crate::{Entry, ExemplarEntry, Format, LabelIter, Mode, OwnedExemplar, PageEntry, ParseError, SampleEntry};
+use crate::{
+    Entry, ExemplarEntry, Format, LabelIter, Mode, OwnedExemplar, PageEntry, ParseError, SampleEntry,
+};
 
 /// How histograms that have native buckets are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

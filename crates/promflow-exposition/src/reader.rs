@@ -1,8 +1,6 @@
 //! One reader for every format.
 
-use crate::{
-    Entry, Format, HistogramEntry, Mode, NativeHistograms, ParseError, Parser, ProtobufParser,
-};
+use crate::{Entry, Format, HistogramEntry, Mode, NativeHistograms, ParseError, Parser, ProtobufParser};
 
 /// What a [`Reader`] yields: an entry as text has it, or a native histogram, which protobuf alone has.
 #[derive(Clone, Debug)]

@@ -282,9 +282,7 @@ fn check_value(
         _ if format != Format::OpenMetrics => return Ok(()),
         MetricType::Summary if suffix.is_empty() && value < 0.0 => "quantile is negative",
         _ if counts && value.is_nan() => "counter-like sample is NaN",
-        _ if counts && suffix != "_gsum" && value < 0.0 => {
-            "counter-like sample is negative"
-        }
+        _ if counts && suffix != "_gsum" && value < 0.0 => "counter-like sample is negative",
         _ => return Ok(()),
     };
     Err(Fault::new(at, message))

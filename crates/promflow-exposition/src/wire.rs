@@ -125,7 +125,19 @@ impl<'a> Fields<'a> {
         self.message.at + self.pos
     }
 
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Fault> {
+        // Tags, lengths and most integers have one byte.
+        match self.message.bytes.get(self.pos) {
+            Some(byte) if *byte < 0x80 => {
+                self.pos += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Fault> {
         let start = self.at();
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -302,7 +314,11 @@ mod tests {
         fields[4].zigzags(&mut integers).unwrap();
         fields[5].doubles(&mut doubles).unwrap();
         assert_eq!((integers, doubles), (vec![0, -1, i64::MAX], vec![1.5, -2.0]));
-        assert!(fields[0].text().is_err() && fields[3].double().is_err() && fields[4].doubles(&mut vec![]).is_err());
+        assert!(
+            fields[0].text().is_err()
+                && fields[3].double().is_err()
+                && fields[4].doubles(&mut vec![]).is_err()
+        );
     }
 
     #[test]

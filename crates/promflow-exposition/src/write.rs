@@ -9,8 +9,8 @@ use promflow_model::histogram::NativeHistogram;
 use promflow_model::{MetricType, float, is_legacy_metric_name};
 
 use self::classic::Classic;
-pub use self::point::{Exemplar, HistogramPoint, LabelText, NativeHistogramPoint, Number, SummaryPoint};
 pub(crate) use self::point::push_quoted;
+pub use self::point::{Exemplar, HistogramPoint, LabelText, NativeHistogramPoint, Number, SummaryPoint};
 use self::protobuf::Native;
 use crate::{Escaping, Format, LabelIter, Negotiated};
 

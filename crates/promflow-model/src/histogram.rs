@@ -302,7 +302,9 @@ impl Layout<'_> {
         }
         let end = check_spans(self.positive.0, self.positive.1)
             .and_then(|()| self.positive.0.first().map_or(Ok(()), |s| first_offset(*s)))
-            .map(|()| self.positive.0.iter().map(|s| i64::from(s.offset) + i64::from(s.length)).sum::<i64>())?;
+            .map(|()| {
+                self.positive.0.iter().map(|s| i64::from(s.offset) + i64::from(s.length)).sum::<i64>()
+            })?;
         if end > self.custom_values.len() as i64 + 1 {
             return Err(HistogramError::new(format!(
                 "only {} custom bounds defined which is insufficient to cover total span length of {end}: \

@@ -1,9 +1,7 @@
 //! One metric of a family, taken apart into samples.
 
 use promflow_model::histogram::NativeHistogram;
-use promflow_model::{
-    BUCKET_LABEL, Labels, METRIC_NAME, MetricType, QUANTILE_LABEL, is_legacy_label_name,
-};
+use promflow_model::{BUCKET_LABEL, Labels, METRIC_NAME, MetricType, QUANTILE_LABEL, is_legacy_label_name};
 
 use super::NativeHistograms;
 use super::histogram::RawHistogram;
@@ -76,7 +74,10 @@ impl<'a> Metric<'a> {
                 number if number == value_field => value = Some(field.message()?),
                 2..=5 | 7 if !lax => {
                     let kind = kind.as_str();
-                    return Err(Fault::new(field.at, format!("metric of type {kind} has a value of another")));
+                    return Err(Fault::new(
+                        field.at,
+                        format!("metric of type {kind} has a value of another"),
+                    ));
                 }
                 _ => {}
             }
@@ -144,7 +145,8 @@ impl<'a> Metric<'a> {
                 2 => self.points[1].value = field.double()?,
                 3 => {
                     let (quantile, value) = read_quantile(field.message()?)?;
-                    self.points.push(Point { number: Some((QUANTILE_LABEL, quantile)), ..Point::new("", value) });
+                    self.points
+                        .push(Point { number: Some((QUANTILE_LABEL, quantile)), ..Point::new("", value) });
                 }
                 4 => self.created_ms = Some(read_time(field.message()?)?),
                 _ => {}

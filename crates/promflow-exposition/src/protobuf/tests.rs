@@ -66,7 +66,8 @@ fn page() -> Vec<u8> {
     writer.gauge(&none, -0.5);
     writer.family("size_bytes", MetricType::Histogram, "other", "");
     let exemplars = [Some(exemplar.clone()), None, None];
-    let classic = HistogramPoint { bounds: &[1.0, 2.5], counts: &[1, 0, 2], sum: 20.5, exemplars: &exemplars };
+    let classic =
+        HistogramPoint { bounds: &[1.0, 2.5], counts: &[1, 0, 2], sum: 20.5, exemplars: &exemplars };
     writer.histogram(&none, classic, Some(2.0));
     writer.family("delay_seconds", MetricType::Summary, "", "");
     writer.summary(&none, SummaryPoint { quantiles: &[(0.5, 0.1)], sum: 4.0, count: 2 }, None);
@@ -221,7 +222,11 @@ fn what_no_reader_takes_is_refused_in_both_modes() {
         });
         refused(&unit, mode, "unit \"seconds\" not a suffix of metric \"m\"");
         refused(&page()[..100], mode, "passes the end of its message");
-        refused(&family("m\u{0}", 1, |out| out.extend([0x22, 0x01, 0xff])), mode, "unexpected end in an integer");
+        refused(
+            &family("m\u{0}", 1, |out| out.extend([0x22, 0x01, 0xff])),
+            mode,
+            "unexpected end in an integer",
+        );
     }
 }
 
@@ -272,7 +277,8 @@ fn a_text_parser_refuses_protobuf_and_ends() {
 
 fn check_any(page: &[u8]) {
     for mode in [Mode::Prometheus, Mode::Strict] {
-        for histograms in [NativeHistograms::Native, NativeHistograms::WithClassic, NativeHistograms::Ignore] {
+        for histograms in [NativeHistograms::Native, NativeHistograms::WithClassic, NativeHistograms::Ignore]
+        {
             match lines(page, mode, histograms) {
                 Ok(lines) => assert!(lines.len() <= page.len() * 3 + 1),
                 Err(error) => assert!(error.offset <= page.len()),

@@ -39,7 +39,8 @@ impl<'a> Classic<'a> {
         let (bounds, counts) = match histogram {
             NativeHistogram::Int(h) if h.uses_custom_buckets() => {
                 let buckets = promflow_model::histogram::absolute(&h.positive_buckets);
-                let counts = dense(&h.positive_spans, h.custom_values.len(), buckets.map(|c| c.max(0) as u64));
+                let counts =
+                    dense(&h.positive_spans, h.custom_values.len(), buckets.map(|c| c.max(0) as u64));
                 (&*h.custom_values, Counts::Whole(Cow::Owned(counts)))
             }
             NativeHistogram::Int(h) => (&[][..], Counts::Whole(Cow::Owned(vec![h.count]))),

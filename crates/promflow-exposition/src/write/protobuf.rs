@@ -57,7 +57,12 @@ impl Writer {
         });
     }
 
-    pub(super) fn protobuf_counter(&mut self, value: Number, created: Option<f64>, exemplar: Option<&Exemplar>) {
+    pub(super) fn protobuf_counter(
+        &mut self,
+        value: Number,
+        created: Option<f64>,
+        exemplar: Option<&Exemplar>,
+    ) {
         self.metric(|out| {
             put_message(out, 3, |out| {
                 put_double(out, 1, value.to_f64());

@@ -51,7 +51,11 @@ fn native() -> NativeHistogram {
         zero_count: 1,
         count: 7,
         sum: 12.5,
-        positive_spans: vec![Span { offset: -2, length: 2 }, Span { offset: 1, length: 0 }, Span { offset: 2, length: 1 }],
+        positive_spans: vec![
+            Span { offset: -2, length: 2 },
+            Span { offset: 1, length: 0 },
+            Span { offset: 2, length: 1 },
+        ],
         positive_buckets: vec![1, 1, -1],
         negative_spans: vec![Span { offset: 4, length: 1 }],
         negative_buckets: vec![2],
@@ -228,7 +232,10 @@ fn names_are_escaped_for_those_who_ask() {
     for (escaping, expected) in [
         (Escaping::AllowUtf8, r#"{"http.requests_total","service.name"="a.b","http.method"="G\"T",b="c"} 1"#),
         (Escaping::Underscores, r#"http_requests_total{service_name="a.b",http_method="G\"T",b="c"} 1"#),
-        (Escaping::Dots, r#"http_dot_requests__total{service_dot_name="a.b",http_dot_method="G\"T",b="c"} 1"#),
+        (
+            Escaping::Dots,
+            r#"http_dot_requests__total{service_dot_name="a.b",http_dot_method="G\"T",b="c"} 1"#,
+        ),
         (
             Escaping::Values,
             r#"U__http_2e_requests__total{U__service_2e_name="a.b",U__http_2e_method="G\"T",b="c"} 1"#,

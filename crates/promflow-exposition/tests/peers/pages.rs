@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use promflow_exposition::{
-    Entry, Escaping, Exemplar, Format, HistogramPoint, LabelText, Mode, NativeHistogramPoint, Number, PageEntry,
-    Reader, SummaryPoint, Writer,
+    Entry, Escaping, Exemplar, Format, HistogramPoint, LabelText, Mode, NativeHistogramPoint, Number,
+    PageEntry, Reader, SummaryPoint, Writer,
 };
 use promflow_model::MetricType;
 use promflow_model::histogram::{Histogram, NativeHistogram, Span};
@@ -53,8 +53,10 @@ pub(crate) fn written(format: Format, escaping: Escaping) -> Vec<u8> {
     writer.escape_names(escaping);
     writer.constant_labels(LabelText::new([("service", "shop")]));
     let none = LabelText::default();
-    let hard = LabelText::new([("method", "GET"), ("path", "a\"b\\c\nd\\n é 世 {},=#"), ("http.route", "/x")]);
-    let exemplar = Exemplar { labels: LabelText::new([("trace_id", "t1")]), value: 0.3, t_seconds: Some(1.5e9) };
+    let hard =
+        LabelText::new([("method", "GET"), ("path", "a\"b\\c\nd\\n é 世 {},=#"), ("http.route", "/x")]);
+    let exemplar =
+        Exemplar { labels: LabelText::new([("trace_id", "t1")]), value: 0.3, t_seconds: Some(1.5e9) };
 
     writer.family("http_requests_total", MetricType::Counter, "", "All \"requests\" \\ ever.\nReally.");
     writer.counter(&hard, Number::Int((1 << 53) - 1), Some(1.7e9), Some(&exemplar));
@@ -66,7 +68,8 @@ pub(crate) fn written(format: Format, escaping: Escaping) -> Vec<u8> {
     }
     writer.family("body_bytes", MetricType::Histogram, "bytes", "Sizes.");
     let exemplars = [Some(exemplar), None, None];
-    let point = HistogramPoint { bounds: &[0.25, 1000.0], counts: &[1, 0, 2], sum: 20.5, exemplars: &exemplars };
+    let point =
+        HistogramPoint { bounds: &[0.25, 1000.0], counts: &[1, 0, 2], sum: 20.5, exemplars: &exemplars };
     writer.histogram(&hard, point, Some(1.7e9));
     writer.family("delay_seconds", MetricType::Summary, "seconds", "Delays.");
     let quantiles = [(0.5, 1e-7), (0.99, f64::NAN), (1.0, 3.0)];

@@ -35,8 +35,10 @@ pub(crate) struct Scraped {
 
 impl Scraped {
     pub(crate) fn start(pages: &[Page], arguments: &[&str]) -> Self {
-        let served: BTreeMap<_, _> =
-            pages.iter().map(|p| (format!("/{}", p.name), (p.format.content_type(), p.body.clone()))).collect();
+        let served: BTreeMap<_, _> = pages
+            .iter()
+            .map(|p| (format!("/{}", p.name), (p.format.content_type(), p.body.clone())))
+            .collect();
         let server = ScriptedServer::start(move |request| match served.get(&request.path) {
             Some((content_type, body)) => Script::Answer {
                 status: 200,
@@ -156,8 +158,7 @@ fn broker_pages_are_read_as_stock_prometheus_reads_them() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if name.ends_with(".txt") {
-                let format =
-                    if name.ends_with(".otel.txt") { Format::OpenMetrics } else { Format::Text };
+                let format = if name.ends_with(".otel.txt") { Format::OpenMetrics } else { Format::Text };
                 let folder = path.parent().unwrap().file_name().unwrap().to_string_lossy();
                 pages.push(Page::new(format!("{folder}-{name}"), format, std::fs::read(&path).unwrap()));
             }
@@ -203,7 +204,8 @@ fn buckets(histogram: &Value) -> Vec<(f64, f64)> {
 
 #[test]
 fn protobuf_is_read_back_by_stock_prometheus_with_native_histograms() {
-    let page = Page::new("protobuf", Format::Protobuf, pages::written(Format::Protobuf, Escaping::Underscores));
+    let page =
+        Page::new("protobuf", Format::Protobuf, pages::written(Format::Protobuf, Escaping::Underscores));
     let ours = pages::samples(&page.body, Format::Protobuf, Mode::Strict).unwrap();
     let pages = [page];
     let scraped = Scraped::start(&pages, &["--enable-feature=native-histograms"]);
@@ -227,14 +229,21 @@ fn protobuf_is_read_back_by_stock_prometheus_with_native_histograms() {
     assert_eq!(labels["__name__"], "latency_seconds");
     assert_eq!((&histogram["count"], &histogram["sum"]), (&"14".into(), &"18.4".into()));
     let root = 2f64.sqrt();
-    let expected = [(-1.0, 4.0), (-1.0 / root, 3.0), (0.001, 2.0), (1.0, 1.0), (root, 2.0), (2.0 * root, 1.0), (4.0, 1.0)];
+    let expected = [
+        (-1.0, 4.0),
+        (-1.0 / root, 3.0),
+        (0.001, 2.0),
+        (1.0, 1.0),
+        (root, 2.0),
+        (2.0 * root, 1.0),
+        (4.0, 1.0),
+    ];
     for ((upper, count), (expected_upper, expected_count)) in buckets(histogram).into_iter().zip(expected) {
         assert!((upper - expected_upper).abs() < 1e-9 && count == expected_count, "{histogram}");
     }
-    for (query, expected) in [
-        ("histogram_count(latency_seconds)", "14"),
-        ("histogram_sum(latency_seconds)", "18.4"),
-    ] {
+    for (query, expected) in
+        [("histogram_count(latency_seconds)", "14"), ("histogram_sum(latency_seconds)", "18.4")]
+    {
         assert_eq!(scraped.query(query)[0]["value"][1], expected, "{query}");
     }
     assert!(matches!(pages::native(), NativeHistogram::Int(_)));
