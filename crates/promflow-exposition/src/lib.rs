@@ -33,6 +33,7 @@ mod error;
 mod escape;
 mod format;
 mod lint;
+mod names;
 mod parser;
 mod protobuf;
 mod reader;

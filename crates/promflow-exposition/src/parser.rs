@@ -6,7 +6,8 @@ use promflow_model::{METRIC_NAME, MetricType};
 
 use crate::entry::{Entry, ExemplarEntry, SampleEntry, number_label};
 use crate::error::{Fault, ParseError};
-use crate::scan::{Cursor, Item, Syntax, Token, parse_value, unescape};
+use crate::names::DistinctNames;
+use crate::scan::{Cursor, Item, Syntax, parse_value, unescape};
 use crate::strict::Checker;
 use crate::{Format, FormatError, LabelIter};
 
@@ -31,7 +32,7 @@ pub struct Parser<'a> {
     cursor: Cursor<'a>,
     format: Format,
     kind: MetricType,
-    names: Vec<Token<'a>>,
+    names: DistinctNames<'a>,
     strict: Option<Box<Checker>>,
     lax: bool,
     eof_seen: bool,
@@ -55,7 +56,7 @@ impl<'a> Parser<'a> {
             cursor: Cursor { text, pos: 0, syntax: Syntax::of(format, mode) },
             format,
             kind: MetricType::Unknown,
-            names: Vec::new(),
+            names: DistinctNames::default(),
             strict: (mode == Mode::Strict).then(|| Box::new(Checker::new(format))),
             lax: mode == Mode::Prometheus,
             eof_seen: false,
@@ -306,21 +307,12 @@ impl<'a> Parser<'a> {
                 Some(Item::Label(name, _)) if name.raw == METRIC_NAME => {
                     return Err(Fault::new(at, "label name \"__name__\" is reserved for the metric name"));
                 }
-                Some(Item::Label(name, _)) => self.unique(name, at)?,
+                Some(Item::Label(name, _)) if !self.names.insert(name.raw) => {
+                    return Err(Fault::new(at, format!("label name {:?} is not unique", name.raw)));
+                }
+                Some(Item::Label(..)) => {}
             }
         }
-    }
-
-    /// Refuses a second label of the same name. Sorted names, the common case, cost one comparison each.
-    fn unique(&mut self, name: Token<'a>, at: usize) -> Result<(), Fault> {
-        let sorted = self.names.last().is_none_or(|last| last.raw < name.raw);
-        if !sorted && self.names.iter().any(|n| n.raw == name.raw) {
-            return Err(Fault::new(at, format!("label name {:?} is not unique", name.raw)));
-        }
-        // The greatest name stays last, so that `sorted` compares with all of them.
-        let place = if sorted { self.names.len() } else { self.names.len() - 1 };
-        self.names.insert(place, name);
-        Ok(())
     }
 
     fn number(&mut self, what: &str) -> Result<f64, Fault> {

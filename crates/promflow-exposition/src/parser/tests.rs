@@ -156,7 +156,7 @@ fn openmetrics_corpus_is_told_apart_in_strict_mode() {
         let read = parse(&page, Format::OpenMetrics, Mode::Strict);
         match &read {
             Ok(_) => assert!(valid, "{} was not refused", dir.display()),
-            Err(e) => assert!(!valid, "{}: {e}", dir.display()),
+            Err(e) => assert!(!valid && e.line > 0 && e.column > 0, "{}: {e}", dir.display()),
         }
         cases += 1;
     }

@@ -6,6 +6,7 @@ use promflow_model::{BUCKET_LABEL, Labels, METRIC_NAME, MetricType, QUANTILE_LAB
 use super::NativeHistograms;
 use super::histogram::RawHistogram;
 use crate::error::Fault;
+use crate::names::DistinctNames;
 use crate::wire::{Fields, Message};
 use crate::write::push_quoted;
 use crate::{LabelIter, OwnedExemplar};
@@ -38,7 +39,7 @@ pub(super) struct Metric<'a> {
     pub(super) t_ms: Option<i64>,
     pub(super) created_ms: Option<i64>,
     pub(super) at: usize,
-    names: Vec<&'a str>,
+    names: DistinctNames<'a>,
     points: Vec<Point>,
     next: usize,
     exemplars: Vec<Message<'a>>,
@@ -107,10 +108,9 @@ impl<'a> Metric<'a> {
         if name == METRIC_NAME {
             return Err(Fault::new(message.at, "label name \"__name__\" is reserved for the metric name"));
         }
-        if self.names.contains(&name) {
+        if !self.names.insert(name) {
             return Err(Fault::new(message.at, format!("label name {name:?} is not unique")));
         }
-        self.names.push(name);
         push_label(&mut self.labels, name, value);
         Ok(())
     }

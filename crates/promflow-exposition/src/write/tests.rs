@@ -287,3 +287,92 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// A family of random content, written into any format.
+#[derive(Clone, Debug)]
+struct RandomFamily {
+    name: String,
+    help: String,
+    series: Vec<(String, f64, Vec<u64>)>,
+}
+
+fn families() -> impl Strategy<Value = Vec<RandomFamily>> {
+    let point = (any::<String>(), any::<f64>(), prop::collection::vec(0u64..1000, 3..=3));
+    let series = prop::collection::btree_map("[a-z]{1,4}", point, 1..4);
+    let content = ("(|[^\\r \\t][^\\r]{0,12})", series);
+    prop::collection::btree_map("[a-z]{3,8}|[a-z.]{3,8}", content, 1..5).prop_map(|families| {
+        families
+            .into_iter()
+            .map(|(name, (help, series))| RandomFamily {
+                name,
+                help,
+                series: series.into_iter().map(|(k, (v, value, counts))| (k + &v, value, counts)).collect(),
+            })
+            .collect()
+    })
+}
+
+/// Writes each family as a counter, a gauge, a histogram and a summary.
+fn write_families(format: Format, families: &[RandomFamily]) -> Vec<u8> {
+    let mut writer = Writer::new(format);
+    for RandomFamily { name, help, series } in families {
+        for kind in [MetricType::Counter, MetricType::Gauge, MetricType::Histogram, MetricType::Summary] {
+            writer.family(&format!("{name}_{}_total", kind.as_str()), kind, "", help);
+            for (label, value, counts) in series {
+                let labels = LabelText::new([("label", label.as_str())]);
+                let total: u64 = counts.iter().sum();
+                match kind {
+                    MetricType::Counter => writer.counter(&labels, Number::Int(total), None, None),
+                    MetricType::Gauge => writer.gauge(&labels, *value),
+                    MetricType::Histogram => {
+                        let bounds = &[0.5, 2.0];
+                        let point = HistogramPoint { bounds, counts, sum: total as f64, exemplars: &[] };
+                        writer.histogram(&labels, point, None);
+                    }
+                    _ => {
+                        let quantiles = &[(0.5, total as f64)];
+                        let point = SummaryPoint { quantiles, sum: 1.5, count: total };
+                        writer.summary(&labels, point, None);
+                    }
+                }
+            }
+        }
+    }
+    writer.finish()
+}
+
+/// Reads label sets with values and help texts, in any order.
+fn read_page(page: &[u8], format: Format) -> (std::collections::BTreeMap<String, u64>, Vec<String>) {
+    let (mut samples, mut helps) = (std::collections::BTreeMap::new(), Vec::new());
+    let mut reader = Reader::new(page, format, Mode::Strict);
+    while let Some(entry) = reader.next() {
+        match entry.unwrap_or_else(|e| panic!("{e} in {}", String::from_utf8_lossy(page))) {
+            PageEntry::Entry(Entry::Sample(sample)) => {
+                let mut labels = promflow_model::LabelsBuilder::default();
+                for (name, value) in sample.iter() {
+                    let number = promflow_model::float::parse(&value).filter(|_| name != "label");
+                    labels.set(&name, &number.map_or(value.into_owned(), |n| n.to_string()));
+                }
+                let value = if sample.value.is_nan() { f64::NAN } else { sample.value };
+                samples.insert(labels.labels().to_string(), value.to_bits());
+            }
+            PageEntry::Entry(Entry::Help { text, .. }) => helps.push(text.into_owned()),
+            _ => {}
+        }
+    }
+    helps.sort();
+    (samples, helps)
+}
+
+proptest! {
+    #[test]
+    fn every_format_is_read_back_with_the_same_samples(families in families()) {
+        let text = read_page(&write_families(Format::Text, &families), Format::Text);
+        let series: usize = families.iter().map(|f| f.series.len()).sum();
+        prop_assert_eq!(text.0.len(), series * (1 + 1 + 5 + 3));
+        for format in [Format::OpenMetrics, Format::Protobuf] {
+            let read = read_page(&write_families(format, &families), format);
+            prop_assert_eq!(&read, &text, "{:?}", format);
+        }
+    }
+}
