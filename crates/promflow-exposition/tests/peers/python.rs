@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use crate::pages::{self, Samples, bits};
 use promflow_exposition::{Escaping, Format, Mode};
 use promflow_testkit::python_venv;
+
+use crate::pages::{self, Samples, bits};
 
 /// Prints each sample as name, labels and value, the value in hexadecimal.
 const PRINT_SAMPLES: &str = r#"

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::pages::{self, Samples, bits};
 use promflow_exposition::{Escaping, Format, Mode};
 use promflow_model::float;
-use promflow_model::histogram::NativeHistogram;
 use promflow_testkit::{Peer, Script, ScriptedServer, conformance, http_get, wait_until};
 use serde_json::Value;
+
+use crate::pages::{self, Samples, bits};
 
 /// What is served under `/NAME`.
 #[derive(Clone)]
@@ -34,7 +34,9 @@ pub(crate) struct Scraped {
 }
 
 impl Scraped {
-    pub(crate) fn start(pages: &[Page], arguments: &[&str]) -> Self {
+    /// Starts both and waits until every page was scraped, and as many as are expected with success. Those that stay
+    /// down are for the caller to report.
+    pub(crate) fn start(pages: &[Page], expected_up: usize, arguments: &[&str]) -> Self {
         let served: BTreeMap<_, _> = pages
             .iter()
             .map(|p| (format!("/{}", p.name), (p.format.content_type(), p.body.clone())))
@@ -64,6 +66,11 @@ impl Scraped {
         wait_until("every page to be scraped", Duration::from_secs(60), || {
             scraped.query("up").len() == pages.len()
         });
+        // A busy machine may let a scrape time out.
+        let start = Instant::now();
+        while scraped.query("up == 1").len() < expected_up && start.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
         scraped
     }
 
@@ -136,7 +143,7 @@ fn one_way(mut labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 fn compare(pages: &[Page]) {
-    let scraped = Scraped::start(pages, &[]);
+    let scraped = Scraped::start(pages, pages.len(), &[]);
     for page in pages {
         let name = &page.name;
         let ours = pages::samples(&page.body, page.format, Mode::Prometheus).unwrap();
@@ -208,7 +215,7 @@ fn protobuf_is_read_back_by_stock_prometheus_with_native_histograms() {
         Page::new("protobuf", Format::Protobuf, pages::written(Format::Protobuf, Escaping::Underscores));
     let ours = pages::samples(&page.body, Format::Protobuf, Mode::Strict).unwrap();
     let pages = [page];
-    let scraped = Scraped::start(&pages, &["--enable-feature=native-histograms"]);
+    let scraped = Scraped::start(&pages, 1, &["--enable-feature=native-histograms"]);
     assert!(scraped.is_up("protobuf"), "{}", scraped.prometheus.log());
 
     let expected = scraped.expected(&pages[0], ours);
@@ -246,5 +253,4 @@ fn protobuf_is_read_back_by_stock_prometheus_with_native_histograms() {
     {
         assert_eq!(scraped.query(query)[0]["value"][1], expected, "{query}");
     }
-    assert!(matches!(pages::native(), NativeHistogram::Int(_)));
 }
