@@ -197,7 +197,25 @@ fn push_label(out: &mut String, name: &str, value: &str) {
     push_quoted(out, value);
 }
 
+/// Splits a label pair as every library writes it: a short name, then a short value.
+fn plain_label(bytes: &[u8]) -> Option<(&str, &str)> {
+    let [0x0a, name_length @ 1..=0x7f, rest @ ..] = bytes else {
+        return None;
+    };
+    let (name, rest) = rest.split_at_checked(usize::from(*name_length))?;
+    let [0x12, value_length @ 0..=0x7f, value @ ..] = rest else {
+        return None;
+    };
+    if value.len() != usize::from(*value_length) {
+        return None;
+    }
+    Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?))
+}
+
 fn read_label<'a>(message: Message<'a>) -> Result<(&'a str, &'a str), Fault> {
+    if let Some(label) = plain_label(message.bytes) {
+        return Ok(label);
+    }
     let (mut name, mut value) = ("", "");
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {

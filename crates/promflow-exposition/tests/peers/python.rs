@@ -7,7 +7,7 @@ use promflow_testkit::python_venv;
 
 use crate::pages::{self, Samples, bits};
 
-/// Prints each sample as name, labels and value, the value in hexadecimal.
+/// Prints each sample as a list of name, labels and value, the value as text, as JSON has no NaN.
 const PRINT_SAMPLES: &str = r#"
 import json, sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
