@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
+use crate::commands::check::MetricsArguments;
+
 /// Prometheus monitoring and alerting of a backend, from the line of code to the person who is woken.
 #[derive(Debug, Parser)]
 #[command(name = "promflow", version, arg_required_else_help = true, after_help = EXAMPLES)]
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     /// Switch a fault of the demo's backend on or off
     #[cfg(feature = "demo")]
     Fault(FaultArguments),
+    /// Check files and pages
+    #[command(subcommand)]
+    Check(CheckCommand),
     /// Query a Prometheus-compatible server
     #[command(subcommand)]
     Query(QueryCommand),
@@ -200,6 +205,13 @@ pub(crate) enum FlowOutput {
     Svg,
     Dot,
     Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckCommand {
+    /// Check a page of metrics on standard input: curl -s URL/metrics | promflow check metrics
+    #[command(after_help = "Exit codes: 0 all is well, 3 conventions are broken, 1 the page does not parse.")]
+    Metrics(MetricsArguments),
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use args::{Arguments, Command};
+use args::{Arguments, CheckCommand, Command};
 
 fn main() -> ExitCode {
     let typed: Vec<String> = std::env::args().skip(1).collect();
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Err(e) => Err(anyhow::anyhow!("cannot start the runtime: {e}")),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(e) => {
             eprintln!("error: {e:#}");
             ExitCode::FAILURE
@@ -40,8 +40,8 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<()> {
-    match command {
+async fn run(command: Command) -> Result<ExitCode> {
+    let done = match command {
         #[cfg(feature = "demo")]
         Command::Up(arguments) => demo::up(arguments).await,
         Command::Serve(arguments) => commands::serve::run(*arguments).await,
@@ -51,5 +51,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Query(command) => commands::query::run(command).await,
         #[cfg(feature = "demo")]
         Command::DemoPart(arguments) => demo::part(arguments).await,
-    }
+        Command::Check(CheckCommand::Metrics(arguments)) => return Ok(commands::check::metrics(&arguments)),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use promflow_model::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, MetricType, QUANTILE_LABEL};
 
 use crate::scan::{Cursor, Item, Syntax, Token};
-use crate::write::float_with_point;
+use crate::write::push_float_with_point;
 
 /// One line of a page.
 #[derive(Clone, Debug)]
@@ -53,7 +53,11 @@ pub struct SampleEntry<'a> {
     ///
     /// Units: milliseconds since the epoch.
     pub t_ms: Option<i64>,
-    /// The exemplar, in OpenMetrics.
+    /// When the series began, where the page says it beside the sample: in protobuf.
+    ///
+    /// Units: milliseconds since the epoch.
+    pub created_ms: Option<i64>,
+    /// The exemplar, in OpenMetrics and protobuf.
     pub exemplar: Option<ExemplarEntry<'a>>,
 }
 
@@ -112,6 +116,19 @@ impl<'a> ExemplarEntry<'a> {
     }
 }
 
+/// An exemplar on its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnedExemplar {
+    /// Its labels.
+    pub labels: Labels,
+    /// The value.
+    pub value: f64,
+    /// The timestamp, where there is one.
+    ///
+    /// Units: milliseconds since the epoch.
+    pub t_ms: Option<i64>,
+}
+
 /// Iterates over the labels of a series in the page's order.
 #[derive(Clone, Debug)]
 pub struct LabelIter<'a> {
@@ -132,11 +149,24 @@ impl<'a> LabelIter<'a> {
         Self { cursor: Cursor { text, pos: 0, syntax: Syntax::CHECKED }, number_label, state: State::Name }
     }
 
+    /// Iterates over a label list with its braces.
+    pub(crate) fn of_list(list: &'a str) -> Self {
+        let cursor = Cursor { text: list, pos: 1, syntax: Syntax::CHECKED };
+        Self { cursor, number_label: None, state: State::Labels }
+    }
+
+    /// Iterates over a series whose numbers are written in one way already.
+    pub(crate) fn of_series(series: &'a str) -> Self {
+        Self::new(series, None)
+    }
+
     fn pair(&self, name: Token<'a>, value: Token<'a>) -> (Cow<'a, str>, Cow<'a, str>) {
         if Some(name.raw) == self.number_label
             && let Some(number) = promflow_model::float::parse(value.raw)
         {
-            return (name.text(), Cow::Owned(float_with_point(number)));
+            let mut text = String::new();
+            push_float_with_point(&mut text, number);
+            return (name.text(), Cow::Owned(text));
         }
         (name.text(), value.text())
     }

@@ -8,9 +8,9 @@ use std::fmt;
 pub struct ParseError {
     /// The place in bytes from the beginning of the body.
     pub offset: usize,
-    /// The line, from 1.
+    /// The line, from 1; 0 in protobuf, which has no lines.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// The column in characters, from 1; 0 in protobuf.
     pub column: usize,
     /// What is wrong.
     pub message: String,
@@ -20,7 +20,11 @@ pub struct ParseError {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)?;
+        if self.line == 0 {
+            write!(f, "byte {}: {}", self.offset, self.message)?;
+        } else {
+            write!(f, "{}:{}: {}", self.line, self.column, self.message)?;
+        }
         if !self.hint.is_empty() {
             write!(f, " (hint: {})", self.hint)?;
         }
@@ -46,6 +50,17 @@ impl Fault {
     pub(crate) fn hint(mut self, hint: &'static str) -> Self {
         self.hint = hint;
         self
+    }
+
+    /// Makes the error for a page that has no lines.
+    pub(crate) fn locate_byte(self) -> ParseError {
+        ParseError {
+            offset: self.at,
+            line: 0,
+            column: 0,
+            message: self.message.into_owned(),
+            hint: self.hint,
+        }
     }
 
     pub(crate) fn locate(self, body: &[u8]) -> ParseError {

@@ -1,9 +1,14 @@
-//! The exposition formats of Prometheus, read and written: text 0.0.4 and 1.0.0, and OpenMetrics 1.0.
+//! The exposition formats of Prometheus, read and written: text 0.0.4 and 1.0.0, OpenMetrics 1.0, and protobuf with
+//! native histograms. OpenMetrics 2.0 is written alone.
 //!
 //! A scraper parses the same page every few seconds, so [`Parser`] is a pull parser over the body: it yields one
 //! [`Entry`] at a time, borrows from the body, and allocates only for what needs unescaping. A sample keeps its
 //! series as the raw bytes of the page, which is the key under which a scraper remembers the label set that it
 //! built once. The rejected model, one tree of families for the page, copies every label of every scrape.
+//! [`Reader`] adds protobuf, whose series are given the text that OpenMetrics has for them: one key for all formats.
+//!
+//! [`Negotiated`] says what to answer to an `Accept` header, [`Writer`] writes it, and [`lint`] holds a page to the
+//! conventions of names.
 //!
 //! [`Mode::Prometheus`] is as lax as Prometheus's scraper; [`Mode::Strict`] also holds a page to the specification:
 //! families in one piece, metadata before samples, consistent histograms.
@@ -25,14 +30,24 @@
 
 mod entry;
 mod error;
+mod escape;
 mod format;
+mod lint;
+mod names;
 mod parser;
+mod protobuf;
+mod reader;
 mod scan;
 mod strict;
+mod wire;
 mod write;
 
-pub use entry::{Entry, ExemplarEntry, LabelIter, SampleEntry};
+pub use entry::{Entry, ExemplarEntry, LabelIter, OwnedExemplar, SampleEntry};
 pub use error::ParseError;
-pub use format::{Format, FormatError, SCRAPE_ACCEPT};
+pub use escape::Escaping;
+pub use format::{Format, FormatError, Negotiated, SCRAPE_ACCEPT};
+pub use lint::{LintProblem, lint};
 pub use parser::{Mode, Parser};
-pub use write::{Exemplar, HistogramPoint, LabelText, Number, SummaryPoint, Writer};
+pub use protobuf::{HistogramEntry, NativeHistograms, ProtobufParser};
+pub use reader::{PageEntry, Reader};
+pub use write::{Exemplar, HistogramPoint, LabelText, NativeHistogramPoint, Number, SummaryPoint, Writer};

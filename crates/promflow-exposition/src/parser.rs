@@ -6,9 +6,10 @@ use promflow_model::{METRIC_NAME, MetricType};
 
 use crate::entry::{Entry, ExemplarEntry, SampleEntry, number_label};
 use crate::error::{Fault, ParseError};
-use crate::scan::{Cursor, Item, Syntax, Token, parse_value, unescape};
+use crate::names::DistinctNames;
+use crate::scan::{Cursor, Item, Syntax, parse_value, unescape};
 use crate::strict::Checker;
-use crate::{Format, LabelIter};
+use crate::{Format, FormatError, LabelIter};
 
 /// How closely a page is held to the specification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,16 +22,17 @@ pub enum Mode {
     Strict,
 }
 
-/// Reads a page entry by entry.
+/// Reads a page of text or OpenMetrics 1.0 entry by entry; [`crate::Reader`] reads every format.
 ///
-/// Errors: the first one ends the page; invalid UTF-8 is reported where it stands, after the lines before it.
+/// Errors: the first one ends the page; invalid UTF-8 is reported where it stands, after the lines before it. A page of
+/// another format is refused as a whole.
 /// Cost: one pass; a sample allocates nothing in [`Mode::Prometheus`].
 pub struct Parser<'a> {
     body: &'a [u8],
     cursor: Cursor<'a>,
     format: Format,
     kind: MetricType,
-    names: Vec<Token<'a>>,
+    names: DistinctNames<'a>,
     strict: Option<Box<Checker>>,
     lax: bool,
     eof_seen: bool,
@@ -44,12 +46,17 @@ impl<'a> Parser<'a> {
             Ok(text) => text,
             Err(e) => std::str::from_utf8(&body[..e.valid_up_to()]).unwrap_or(""),
         };
+        // A page of another format is no text to look into.
+        let (body, text) = match format {
+            Format::Text | Format::OpenMetrics => (body, text),
+            Format::OpenMetrics2 | Format::Protobuf => (&body[..0], ""),
+        };
         Self {
             body,
             cursor: Cursor { text, pos: 0, syntax: Syntax::of(format, mode) },
             format,
             kind: MetricType::Unknown,
-            names: Vec::new(),
+            names: DistinctNames::default(),
             strict: (mode == Mode::Strict).then(|| Box::new(Checker::new(format))),
             lax: mode == Mode::Prometheus,
             eof_seen: false,
@@ -84,6 +91,11 @@ impl<'a> Parser<'a> {
     }
 
     fn entry(&mut self) -> Result<Option<Entry<'a>>, Fault> {
+        match self.format {
+            Format::Text | Format::OpenMetrics => {}
+            Format::OpenMetrics2 => return Err(Fault::new(0, FormatError::OpenMetrics2.to_string())),
+            Format::Protobuf => return Err(Fault::new(0, "protobuf is no text").hint("`Reader` reads it")),
+        }
         loop {
             if self.format == Format::Text {
                 self.cursor.skip_blanks();
@@ -135,10 +147,8 @@ impl<'a> Parser<'a> {
         if self.cursor.eat(b'\n') {
             return Ok(());
         }
-        let last_may_lack_it = match self.format {
-            Format::Text => self.lax,
-            Format::OpenMetrics => matches!(entry, Entry::Eof),
-        };
+        let last_may_lack_it =
+            if self.format == Format::Text { self.lax } else { matches!(entry, Entry::Eof) };
         if self.cursor.peek().is_some() || !last_may_lack_it {
             return Err(self.cursor.unexpected("end of line", ""));
         }
@@ -250,7 +260,9 @@ impl<'a> Parser<'a> {
         }
         let has_labels = self.cursor.eat(b'{');
         if has_labels {
-            self.labels(name.is_empty(), start)?;
+            if name.is_empty() || !self.cursor.plain_labels() {
+                self.labels(name.is_empty(), start)?;
+            }
         } else {
             self.cursor.pos = name_end;
             if name.is_empty() {
@@ -258,20 +270,22 @@ impl<'a> Parser<'a> {
             }
         }
         let series = &self.cursor.text[start..self.cursor.pos];
-        let blank = match self.format {
-            Format::Text => self.cursor.skip_blanks() || has_labels,
-            Format::OpenMetrics => self.cursor.eat(b' '),
+        let blank = if self.format == Format::Text {
+            self.cursor.skip_blanks() || has_labels
+        } else {
+            self.cursor.eat(b' ')
         };
         if !blank {
             return Err(self.cursor.unexpected("space or \"{\" after metric", QUOTE_HINT));
         }
         let value = self.number("value")?;
-        let (t_ms, exemplar) = match self.format {
-            Format::Text => (self.text_timestamp()?, None),
-            Format::OpenMetrics => (self.openmetrics_timestamp()?, self.exemplar()?),
+        let (t_ms, exemplar) = if self.format == Format::Text {
+            (self.text_timestamp()?, None)
+        } else {
+            (self.openmetrics_timestamp()?, self.exemplar()?)
         };
         let number_label = if self.lax { number_label(self.kind) } else { None };
-        Ok(SampleEntry { series, number_label, value, t_ms, exemplar })
+        Ok(SampleEntry { series, number_label, value, t_ms, created_ms: None, exemplar })
     }
 
     /// Checks a label list; the cursor stands behind its opening brace.
@@ -293,21 +307,12 @@ impl<'a> Parser<'a> {
                 Some(Item::Label(name, _)) if name.raw == METRIC_NAME => {
                     return Err(Fault::new(at, "label name \"__name__\" is reserved for the metric name"));
                 }
-                Some(Item::Label(name, _)) => self.unique(name, at)?,
+                Some(Item::Label(name, _)) if !self.names.insert(name.raw) => {
+                    return Err(Fault::new(at, format!("label name {:?} is not unique", name.raw)));
+                }
+                Some(Item::Label(..)) => {}
             }
         }
-    }
-
-    /// Refuses a second label of the same name. Sorted names, the common case, cost one comparison each.
-    fn unique(&mut self, name: Token<'a>, at: usize) -> Result<(), Fault> {
-        let sorted = self.names.last().is_none_or(|last| last.raw < name.raw);
-        if !sorted && self.names.iter().any(|n| n.raw == name.raw) {
-            return Err(Fault::new(at, format!("label name {:?} is not unique", name.raw)));
-        }
-        // The greatest name stays last, so that `sorted` compares with all of them.
-        let place = if sorted { self.names.len() } else { self.names.len() - 1 };
-        self.names.insert(place, name);
-        Ok(())
     }
 
     fn number(&mut self, what: &str) -> Result<f64, Fault> {
@@ -322,15 +327,19 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// Reads whole milliseconds; Prometheus's scraper takes no sign.
     fn text_timestamp(&mut self) -> Result<Option<i64>, Fault> {
         self.cursor.skip_blanks();
         let at = self.cursor.pos;
-        match self.cursor.word() {
-            "" => Ok(None),
-            word => word.parse().map(Some).map_err(|_| {
-                Fault::new(at, format!("invalid timestamp {word:?}"))
-                    .hint("a timestamp is whole milliseconds")
-            }),
+        let word = self.cursor.word();
+        if word.is_empty() {
+            return Ok(None);
+        }
+        let has_sign = word.starts_with(['+', '-']);
+        match word.parse() {
+            Ok(t_ms) if !(self.lax && has_sign) => Ok(Some(t_ms)),
+            _ => Err(Fault::new(at, format!("invalid timestamp {word:?}"))
+                .hint("a timestamp is whole milliseconds since the epoch")),
         }
     }
 

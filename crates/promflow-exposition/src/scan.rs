@@ -2,8 +2,60 @@
 
 use std::borrow::Cow;
 
+use promflow_model::METRIC_NAME;
+
 use crate::error::Fault;
 use crate::{Format, Mode};
+
+/// What a byte may be.
+const METRIC: u8 = 1;
+const LABEL: u8 = 2;
+const DIGIT: u8 = 4;
+/// Ends a quoted string, or needs a closer look within one.
+const QUOTED: u8 = 8;
+/// Ends a word.
+const BLANK: u8 = 16;
+
+/// The classes of each byte: one load in place of comparisons, in the loops that touch every byte of a page.
+static CLASS: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut class = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        class[i] = match i as u8 {
+            b'0'..=b'9' => METRIC | LABEL | DIGIT,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => METRIC | LABEL,
+            b':' => METRIC,
+            b'"' | b'\\' => QUOTED,
+            b'\n' => QUOTED | BLANK,
+            b' ' | b'\t' => BLANK,
+            _ => 0,
+        };
+        i += 1;
+    }
+    class
+}
+
+/// Counts the bytes up to the first of these classes.
+#[inline]
+fn until(bytes: &[u8], classes: u8) -> usize {
+    bytes.iter().position(|b| CLASS[usize::from(*b)] & classes != 0).unwrap_or(bytes.len())
+}
+
+/// Counts the bytes of a name.
+#[inline]
+fn name_length(bytes: &[u8], class: u8) -> usize {
+    match bytes.first() {
+        Some(first) if CLASS[usize::from(*first)] & (class | DIGIT) == class => {
+            bytes.iter().position(|b| CLASS[usize::from(*b)] & class == 0).unwrap_or(bytes.len())
+        }
+        _ => 0,
+    }
+}
+
+/// The most labels of a list that [`Cursor::plain_labels`] takes.
+const PLAIN_LABELS_MAX: usize = 16;
 
 /// What a format and mode allow inside a series.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +64,8 @@ pub(crate) struct Syntax {
     pub(crate) blanks: bool,
     /// A comma before the closing brace.
     pub(crate) trailing_comma: bool,
+    /// No comma between labels.
+    pub(crate) missing_comma: bool,
     /// A line feed inside a label value.
     pub(crate) raw_newline: bool,
     /// A backslash before any character, kept as it is.
@@ -22,12 +76,18 @@ impl Syntax {
     pub(crate) fn of(format: Format, mode: Mode) -> Self {
         let lax = mode == Mode::Prometheus;
         let text = format == Format::Text;
-        Self { blanks: text, trailing_comma: text || lax, raw_newline: text && lax, any_escape: !text || lax }
+        Self {
+            blanks: text,
+            trailing_comma: text || lax,
+            missing_comma: text && lax,
+            raw_newline: text && lax,
+            any_escape: !text || lax,
+        }
     }
 
     /// Reads what any of the others read: for series that were checked before.
     pub(crate) const CHECKED: Self =
-        Self { blanks: true, trailing_comma: true, raw_newline: true, any_escape: true };
+        Self { blanks: true, trailing_comma: true, missing_comma: true, raw_newline: true, any_escape: true };
 }
 
 /// A name or value as it stands on the page, without its quotes.
@@ -113,13 +173,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes bytes up to a blank, a line feed or the end.
-    pub(crate) fn word(&mut self) -> &'a str {
+    fn rest(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.pos..]
+    }
+
+    /// Takes that many bytes.
+    fn take(&mut self, length: usize) -> &'a str {
         let start = self.pos;
-        let rest = &self.text.as_bytes()[start..];
-        let end = rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'\n')).unwrap_or(rest.len());
-        self.pos += end;
+        self.pos += length;
         &self.text[start..self.pos]
+    }
+
+    /// Takes bytes up to a blank, a line feed or the end.
+    #[inline]
+    pub(crate) fn word(&mut self) -> &'a str {
+        self.take(until(self.rest(), BLANK))
     }
 
     /// Takes the rest of the line, without its line feed.
@@ -131,15 +199,43 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes an unquoted name; empty when there is none.
+    #[inline]
     pub(crate) fn name(&mut self, colon: bool) -> &'a str {
-        let start = self.pos;
-        let rest = &self.text.as_bytes()[start..];
-        if rest.first().is_some_and(u8::is_ascii_digit) {
-            return "";
+        self.take(name_length(self.rest(), if colon { METRIC } else { LABEL }))
+    }
+
+    /// Passes over a label list in its common form, `name="value",name="value"}`, whose names differ; says whether it
+    /// did. Anything else leaves the cursor where it is, for [`Cursor::label_item`] to look at.
+    pub(crate) fn plain_labels(&mut self) -> bool {
+        let bytes = self.text.as_bytes();
+        let mut names = [&bytes[..0]; PLAIN_LABELS_MAX];
+        let mut pos = self.pos;
+        for count in 0..PLAIN_LABELS_MAX {
+            let name = &bytes[pos..pos + name_length(&bytes[pos..], LABEL)];
+            let known = names[..count].iter().any(|n| n.len() == name.len() && *n == name);
+            if name.is_empty() || known || name == METRIC_NAME.as_bytes() {
+                return false;
+            }
+            names[count] = name;
+            pos += name.len();
+            if !bytes[pos..].starts_with(b"=\"") {
+                return false;
+            }
+            pos += 2;
+            pos += until(&bytes[pos..], QUOTED);
+            match bytes.get(pos..pos + 2) {
+                Some(b"\"}") => {
+                    self.pos = pos + 2;
+                    return true;
+                }
+                Some(b"\",") => pos += 2,
+                _ => return false,
+            }
+            if self.syntax.blanks && bytes.get(pos) == Some(&b' ') {
+                pos += 1;
+            }
         }
-        let fits = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || (colon && *b == b':');
-        self.pos += rest.iter().position(|b| !fits(b)).unwrap_or(rest.len());
-        &self.text[start..self.pos]
+        false
     }
 
     /// Takes a quoted string; the cursor stands on its opening quote.
@@ -148,9 +244,7 @@ impl<'a> Cursor<'a> {
         self.pos += 1;
         let mut escaped = false;
         loop {
-            let rest = &self.text.as_bytes()[self.pos..];
-            let plain = rest.iter().position(|b| matches!(b, b'"' | b'\\' | b'\n'));
-            self.pos += plain.unwrap_or(rest.len());
+            self.pos += until(self.rest(), QUOTED);
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -217,7 +311,8 @@ impl<'a> Cursor<'a> {
         };
         self.blanks();
         *after_comma = self.eat(b',');
-        if !*after_comma && self.peek() != Some(b'}') {
+        let may_lack_comma = self.syntax.missing_comma && matches!(item, Item::Label(..));
+        if !*after_comma && !may_lack_comma && self.peek() != Some(b'}') {
             return Err(self.unexpected("\",\" or \"}\" after label", ""));
         }
         Ok(Some(item))

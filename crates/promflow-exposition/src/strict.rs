@@ -84,6 +84,9 @@ impl Checker {
             self.start(metric, at)?;
         }
         let family = self.family.as_mut().expect("BUG: a family was just started");
+        if family.has_samples && self.format == Format::Protobuf {
+            return Err(two_places(metric, at));
+        }
         if family.has_samples {
             return Err(Fault::new(at, format!("{keyword} line for metric {metric:?} after its samples"))
                 .hint("metadata comes before the samples of its family"));
@@ -105,7 +108,7 @@ impl Checker {
         let Some(mut family) = self.family.take() else {
             return Ok(());
         };
-        family.histogram.finish(family.kind, at)?;
+        family.histogram.finish(self.format, family.kind, at)?;
         let has_unit = family.unit.as_ref().is_some_and(|u| !u.is_empty());
         if has_unit && matches!(family.kind, MetricType::Info | MetricType::StateSet) {
             let kind = family.kind.as_str();
@@ -145,13 +148,31 @@ impl Checker {
         }
         check_group(family, &labels, sample, at)?;
         check_value(format, family.kind, suffix, sample, at)?;
-        check_exemplar(family.kind, suffix, sample, at)?;
-        if format == Format::OpenMetrics
-            && matches!(family.kind, MetricType::Histogram | MetricType::GaugeHistogram)
+        check_exemplar(format, family.kind, suffix, sample, at)?;
+        if format != Format::Text && matches!(family.kind, MetricType::Histogram | MetricType::GaugeHistogram)
         {
             let group = group_of(family, &labels);
-            family.histogram.sample(family.kind, suffix, &labels, group, sample, at)?;
+            family.histogram.sample((format, family.kind), suffix, &labels, group, sample, at)?;
         }
+        Ok(())
+    }
+
+    /// Checks that a native histogram is the only sample of its series.
+    pub(crate) fn native_histogram(
+        &mut self,
+        labels: &Labels,
+        t_ms: Option<i64>,
+        at: usize,
+    ) -> Result<(), Fault> {
+        let family = self.family.as_mut().expect("BUG: a family comes with its type");
+        family.has_samples = true;
+        let group = group_of(family, labels);
+        if !family.groups.insert(group.clone()) {
+            return Err(second_sample(labels, at));
+        }
+        family.series.clear();
+        family.group = Some(group);
+        family.group_t_ms = t_ms;
         Ok(())
     }
 }
@@ -166,15 +187,16 @@ fn second_sample(labels: &Labels, at: usize) -> Fault {
 }
 
 /// Lists the suffixes of the samples that a family of this type may have.
-fn suffixes(format: Format, kind: MetricType) -> &'static [&'static str] {
+pub(crate) fn suffixes(format: Format, kind: MetricType) -> &'static [&'static str] {
     match (format, kind) {
         (Format::OpenMetrics, MetricType::Counter) => &["_total", "_created"],
         (Format::OpenMetrics, MetricType::Summary) => &["_count", "_sum", "", "_created"],
         (Format::OpenMetrics, MetricType::Histogram) => &["_count", "_sum", "_bucket", "_created"],
+        (Format::Protobuf, MetricType::GaugeHistogram) => &["_count", "_sum", "_bucket"],
         (_, MetricType::GaugeHistogram) => &["_gcount", "_gsum", "_bucket"],
         (_, MetricType::Info) => &["_info"],
-        (Format::Text, MetricType::Summary) => &["_count", "_sum", ""],
-        (Format::Text, MetricType::Histogram) => &["_count", "_sum", "_bucket"],
+        (_, MetricType::Summary) => &["_count", "_sum", ""],
+        (_, MetricType::Histogram) => &["_count", "_sum", "_bucket"],
         _ => &[""],
     }
 }
@@ -257,26 +279,29 @@ fn check_value(
     let message = match kind {
         MetricType::StateSet if value != 0.0 && value != 1.0 => "state set sample is neither 0 nor 1",
         MetricType::Info if value != 1.0 => "info sample is not 1",
-        MetricType::Summary if suffix.is_empty() && value < 0.0 && format == Format::OpenMetrics => {
-            "quantile is negative"
-        }
-        _ if counts && value.is_nan() && format == Format::OpenMetrics => "counter-like sample is NaN",
-        _ if counts && suffix != "_gsum" && value < 0.0 && format == Format::OpenMetrics => {
-            "counter-like sample is negative"
-        }
+        _ if format != Format::OpenMetrics => return Ok(()),
+        MetricType::Summary if suffix.is_empty() && value < 0.0 => "quantile is negative",
+        _ if counts && value.is_nan() => "counter-like sample is NaN",
+        _ if counts && suffix != "_gsum" && value < 0.0 => "counter-like sample is negative",
         _ => return Ok(()),
     };
     Err(Fault::new(at, message))
 }
 
-fn check_exemplar(kind: MetricType, suffix: &str, sample: &SampleEntry<'_>, at: usize) -> Result<(), Fault> {
+fn check_exemplar(
+    format: Format,
+    kind: MetricType,
+    suffix: &str,
+    sample: &SampleEntry<'_>,
+    at: usize,
+) -> Result<(), Fault> {
     let Some(exemplar) = sample.exemplar else {
         return Ok(());
     };
     let allowed = matches!(
         (kind, suffix),
         (MetricType::Histogram | MetricType::GaugeHistogram, "_bucket") | (MetricType::Counter, "_total")
-    );
+    ) || format == Format::Protobuf;
     if !allowed {
         return Err(Fault::new(at, "exemplar on a sample that is neither a counter's total nor a bucket"));
     }

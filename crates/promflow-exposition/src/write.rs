@@ -1,129 +1,38 @@
 //! The writer of pages.
 
-use promflow_model::{MetricType, float, is_legacy_label_name, is_legacy_metric_name};
+mod classic;
+mod composite;
+mod point;
+mod protobuf;
 
-use crate::Format;
+use promflow_model::histogram::NativeHistogram;
+use promflow_model::{MetricType, float, is_legacy_metric_name};
 
-/// A number to write: integers keep all their digits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Number {
-    /// A count.
-    Int(u64),
-    /// Any other value.
-    Float(f64),
-}
-
-impl From<u64> for Number {
-    fn from(v: u64) -> Self {
-        Self::Int(v)
-    }
-}
-
-impl From<f64> for Number {
-    fn from(v: f64) -> Self {
-        Self::Float(v)
-    }
-}
-
-/// Labels as they stand on a page, without braces: written once per series, copied at each scrape.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct LabelText(String);
-
-impl LabelText {
-    /// Writes pairs in their order; an empty value is written, as it tells the reader that the label exists.
-    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut text = Self::default();
-        for (name, value) in pairs {
-            text.push(name, value);
-        }
-        text
-    }
-
-    /// Adds a label.
-    pub fn push(&mut self, name: &str, value: &str) {
-        if !self.0.is_empty() {
-            self.0.push(',');
-        }
-        if is_legacy_label_name(name) {
-            self.0.push_str(name);
-        } else {
-            push_quoted(&mut self.0, name);
-        }
-        self.0.push('=');
-        push_quoted(&mut self.0, value);
-    }
-
-    /// Returns the text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-fn push_quoted(out: &mut String, s: &str) {
-    out.push('"');
-    for c in s.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
-/// An example of what a counter or bucket counted, such as a trace.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Exemplar {
-    /// Its labels.
-    pub labels: LabelText,
-    /// The value that was observed.
-    pub value: f64,
-    /// When.
-    ///
-    /// Units: seconds since the epoch.
-    pub t_seconds: Option<f64>,
-}
-
-/// A classic histogram at one time.
-#[derive(Clone, Copy, Debug)]
-pub struct HistogramPoint<'a> {
-    /// Upper bounds without `+Inf`, increasing.
-    pub bounds: &'a [f64],
-    /// Observations per bucket, not cumulative: one more than bounds, the last beyond all of them.
-    pub counts: &'a [u64],
-    /// The sum of all observations.
-    pub sum: f64,
-    /// The latest exemplar of each bucket; may be empty.
-    pub exemplars: &'a [Option<Exemplar>],
-}
-
-/// A summary at one time.
-#[derive(Clone, Copy, Debug)]
-pub struct SummaryPoint<'a> {
-    /// Quantiles and their values.
-    pub quantiles: &'a [(f64, f64)],
-    /// The sum of all observations.
-    pub sum: f64,
-    /// The number of observations.
-    pub count: u64,
-}
+use self::classic::Classic;
+pub(crate) use self::point::push_quoted;
+pub use self::point::{Exemplar, HistogramPoint, LabelText, NativeHistogramPoint, Number, SummaryPoint};
+use self::protobuf::Native;
+use crate::{Escaping, Format, LabelIter, Negotiated};
 
 /// Writes a page, family by family.
 ///
 /// A family is begun with the name that its samples have in text (`http_requests_total`); OpenMetrics's name for the
-/// family is made from it. Timestamps at which a series began and exemplars go into OpenMetrics alone: the text format
-/// has no place for them.
+/// family is made from it. What a format has no place for is left out: text has no units, exemplars and times at which
+/// a series began; a unit that is no suffix of its family's name goes into OpenMetrics 2.0 alone, as readers of the
+/// other formats refuse the page.
 pub struct Writer {
     out: Vec<u8>,
     format: Format,
+    escaping: Escaping,
+    kind: MetricType,
     name: String,
-    /// Whether the name goes without quotes.
+    /// Whether the name needs no quotes.
     plain_name: bool,
     constant: LabelText,
-    /// The bounds of the histogram before, and their text: the next of the family has the same.
-    bounds: Vec<f64>,
-    bound_texts: Vec<String>,
+    /// In protobuf, the family that was begun: its length goes before it.
+    family: Vec<u8>,
+    /// In protobuf, the labels of the series, braced; for other formats those that were escaped.
+    label_list: String,
 }
 
 impl Writer {
@@ -137,12 +46,26 @@ impl Writer {
         Self {
             out,
             format,
+            escaping: Escaping::AllowUtf8,
+            kind: MetricType::Unknown,
             name: String::new(),
             plain_name: false,
             constant: LabelText::default(),
-            bounds: Vec::new(),
-            bound_texts: Vec::new(),
+            family: Vec::new(),
+            label_list: String::new(),
         }
+    }
+
+    /// Starts a page as a scraper wants it.
+    pub fn negotiated(negotiated: &Negotiated) -> Self {
+        let mut writer = Self::new(negotiated.format);
+        writer.escape_names(negotiated.escaping);
+        writer
+    }
+
+    /// Sets how metric and label names that are not classic are written; at first they are quoted.
+    pub fn escape_names(&mut self, escaping: Escaping) {
+        self.escaping = escaping;
     }
 
     /// Puts labels before those of every series that follows; no series may have a label of the same name.
@@ -152,13 +75,19 @@ impl Writer {
 
     /// Begins a family.
     pub fn family(&mut self, name: &str, kind: MetricType, unit: &str, help: &str) {
+        let name = self.escaping.escape(name);
         let base = match (self.format, kind) {
-            (Format::OpenMetrics, MetricType::Counter) => name.strip_suffix("_total").unwrap_or(name),
-            (Format::OpenMetrics, MetricType::Info) => name.strip_suffix("_info").unwrap_or(name),
-            _ => name,
+            (Format::OpenMetrics, MetricType::Counter) => name.strip_suffix("_total").unwrap_or(&name),
+            (Format::OpenMetrics, MetricType::Info) => name.strip_suffix("_info").unwrap_or(&name),
+            _ => &name,
         };
         base.clone_into(&mut self.name);
-        self.plain_name = is_legacy_metric_name(base);
+        self.plain_name = is_legacy_metric_name(&self.name);
+        self.kind = kind;
+        let unit = if self.takes_unit(unit) { unit } else { "" };
+        if self.format == Format::Protobuf {
+            return self.protobuf_family(kind, unit, help);
+        }
         if !help.is_empty() {
             self.metadata("# HELP ");
             self.help(help);
@@ -171,11 +100,22 @@ impl Writer {
             _ => kind.as_str(),
         });
         self.push("\n");
-        if self.format == Format::OpenMetrics && !unit.is_empty() {
+        if self.format.is_openmetrics() && !unit.is_empty() {
             self.metadata("# UNIT ");
             self.push(unit);
             self.push("\n");
         }
+    }
+
+    fn takes_unit(&self, unit: &str) -> bool {
+        if matches!(self.kind, MetricType::Info | MetricType::StateSet) {
+            return false;
+        }
+        let name = match self.kind {
+            MetricType::Counter => self.name.strip_suffix("_total").unwrap_or(&self.name),
+            _ => &self.name,
+        };
+        self.format == Format::OpenMetrics2 || name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'))
     }
 
     /// Writes a counter.
@@ -188,65 +128,134 @@ impl Writer {
         created: Option<f64>,
         exemplar: Option<&Exemplar>,
     ) {
+        if self.format == Format::Protobuf {
+            self.list_labels(labels);
+            return self.protobuf_counter(value, created, exemplar);
+        }
         let suffix = if self.format == Format::OpenMetrics { "_total" } else { "" };
-        self.sample(suffix, labels, "", value, exemplar);
+        self.series(suffix, labels, None);
+        self.push(" ");
+        self.number(value);
+        self.start_time(created);
+        if let Some(exemplar) = exemplar {
+            self.exemplar(exemplar);
+        }
+        self.push("\n");
         self.created(labels, created);
     }
 
     /// Writes a gauge, or a sample of unknown type.
     pub fn gauge(&mut self, labels: &LabelText, value: f64) {
-        self.sample("", labels, "", Number::Float(value), None);
+        if self.format == Format::Protobuf {
+            self.list_labels(labels);
+            return self.protobuf_gauge(value);
+        }
+        self.sample("", labels, None, Number::Float(value), None);
     }
 
     /// Writes an info metric, whose labels are its content.
     pub fn info(&mut self, labels: &LabelText) {
+        if self.format == Format::Protobuf {
+            return self.gauge(labels, 1.0);
+        }
         let suffix = if self.format == Format::OpenMetrics { "_info" } else { "" };
-        self.sample(suffix, labels, "", Number::Int(1), None);
+        self.sample(suffix, labels, None, Number::Int(1), None);
     }
 
-    /// Writes a classic histogram.
+    /// Writes a state set: a series for each state, with the state in a label of the family's name.
+    pub fn state_set(&mut self, labels: &LabelText, states: &[(&str, bool)]) {
+        for (state, is_set) in states {
+            let mut labels = labels.clone();
+            labels.push(&self.name, state);
+            self.gauge(&labels, f64::from(u8::from(*is_set)));
+        }
+    }
+
+    /// Writes a classic histogram, or gauge histogram, as the family is.
     ///
     /// Units: `created` in seconds since the epoch.
     pub fn histogram(&mut self, labels: &LabelText, point: HistogramPoint<'_>, created: Option<f64>) {
-        if self.bounds != point.bounds || self.bound_texts.is_empty() {
-            self.bounds = point.bounds.to_vec();
-            let bounds = point.bounds.iter().chain([&f64::INFINITY]);
-            self.bound_texts = bounds.map(|bound| number_label(self.format, "le", *bound)).collect();
+        self.classic(labels, &Classic::of_point(point), created);
+    }
+
+    /// Writes a native histogram, or gauge histogram, as the family is.
+    ///
+    /// Units: `created` in seconds since the epoch.
+    pub fn native_histogram(
+        &mut self,
+        labels: &LabelText,
+        point: NativeHistogramPoint<'_>,
+        created: Option<f64>,
+    ) {
+        let (is_custom, sum) = match point.histogram {
+            NativeHistogram::Int(h) => (h.uses_custom_buckets(), h.sum),
+            NativeHistogram::Float(h) => (h.uses_custom_buckets(), h.sum),
+        };
+        let classic = point.classic.map(|p| Classic::of_point(HistogramPoint { sum, ..p }));
+        match self.format {
+            Format::Protobuf if !is_custom => {
+                self.list_labels(labels);
+                let native = Native { histogram: point.histogram, exemplars: point.exemplars };
+                self.protobuf_histogram(classic.as_ref(), Some(native), created);
+            }
+            Format::OpenMetrics2 if !is_custom => {
+                let native = (point.histogram, point.exemplars);
+                self.composite_histogram(labels, classic.as_ref(), Some(native), created);
+            }
+            _ => {
+                let classic = classic.unwrap_or_else(|| Classic::of_native(point.histogram));
+                self.classic(labels, &classic, created);
+            }
         }
-        let mut cumulative = 0;
-        let texts = std::mem::take(&mut self.bound_texts);
-        for (i, (count, bound)) in point.counts.iter().zip(&texts).enumerate() {
-            cumulative += count;
-            let exemplar = point.exemplars.get(i).and_then(Option::as_ref);
-            self.sample("_bucket", labels, bound, Number::Int(cumulative), exemplar);
+    }
+
+    fn classic(&mut self, labels: &LabelText, classic: &Classic<'_>, created: Option<f64>) {
+        match self.format {
+            Format::Protobuf => {
+                self.list_labels(labels);
+                return self.protobuf_histogram(Some(classic), None, created);
+            }
+            Format::OpenMetrics2 => return self.composite_histogram(labels, Some(classic), None, created),
+            Format::Text | Format::OpenMetrics => {}
         }
-        self.bound_texts = texts;
-        let negative_bounds = point.bounds.first().is_some_and(|b| *b < 0.0);
-        if !(self.format == Format::OpenMetrics && negative_bounds) {
-            self.sample("_sum", labels, "", Number::Float(point.sum), None);
-            self.sample("_count", labels, "", Number::Int(cumulative), None);
+        for (bound, cumulative, exemplar) in classic.buckets() {
+            self.sample("_bucket", labels, Some(("le", bound)), cumulative, exemplar);
         }
-        self.created(labels, created);
+        let gauge = self.kind == MetricType::GaugeHistogram && self.format == Format::OpenMetrics;
+        let (sum, count) = if gauge { ("_gsum", "_gcount") } else { ("_sum", "_count") };
+        if gauge || self.format == Format::Text || !classic.has_negative_bounds() {
+            self.sample(sum, labels, None, Number::Float(classic.sum), None);
+            self.sample(count, labels, None, classic.count, None);
+        }
+        self.created(labels, created.filter(|_| !gauge));
     }
 
     /// Writes a summary.
     ///
     /// Units: `created` in seconds since the epoch.
     pub fn summary(&mut self, labels: &LabelText, point: SummaryPoint<'_>, created: Option<f64>) {
-        for (quantile, value) in point.quantiles {
-            let quantile = number_label(self.format, "quantile", *quantile);
-            self.sample("", labels, &quantile, Number::Float(*value), None);
+        match self.format {
+            Format::Protobuf => {
+                self.list_labels(labels);
+                return self.protobuf_summary(point, created);
+            }
+            Format::OpenMetrics2 => return self.composite_summary(labels, point, created),
+            Format::Text | Format::OpenMetrics => {}
         }
-        self.sample("_sum", labels, "", Number::Float(point.sum), None);
-        self.sample("_count", labels, "", Number::Int(point.count), None);
+        for (quantile, value) in point.quantiles {
+            self.sample("", labels, Some(("quantile", *quantile)), Number::Float(*value), None);
+        }
+        self.sample("_sum", labels, None, Number::Float(point.sum), None);
+        self.sample("_count", labels, None, Number::Int(point.count), None);
         self.created(labels, created);
     }
 
     /// Ends the page and returns it.
     pub fn finish(mut self) -> Vec<u8> {
-        if self.format == Format::OpenMetrics {
+        if self.format.is_openmetrics() {
             self.push("# EOF\n");
         }
+        self.protobuf_flush();
         self.out
     }
 
@@ -256,7 +265,7 @@ impl Writer {
 
     fn metadata(&mut self, keyword: &str) {
         self.push(keyword);
-        if is_legacy_metric_name(&self.name) {
+        if self.plain_name {
             self.out.extend_from_slice(self.name.as_bytes());
         } else {
             let mut quoted = String::new();
@@ -271,7 +280,7 @@ impl Writer {
             match c {
                 '\\' => self.push("\\\\"),
                 '\n' => self.push("\\n"),
-                '"' if self.format == Format::OpenMetrics => self.push("\\\""),
+                '"' if self.format.is_openmetrics() => self.push("\\\""),
                 c => self.push(c.encode_utf8(&mut [0; 4])),
             }
         }
@@ -280,7 +289,30 @@ impl Writer {
 
     fn created(&mut self, labels: &LabelText, created: Option<f64>) {
         if let (Format::OpenMetrics, Some(t)) = (self.format, created) {
-            self.sample("_created", labels, "", Number::Float(t), None);
+            self.sample("_created", labels, None, Number::Float(t), None);
+        }
+    }
+
+    /// Writes when the series began, in OpenMetrics 2.0.
+    fn start_time(&mut self, created: Option<f64>) {
+        if let (Format::OpenMetrics2, Some(t)) = (self.format, created) {
+            self.push(" st@");
+            self.push(&float::format_f(t));
+        }
+    }
+
+    fn exemplar(&mut self, exemplar: &Exemplar) {
+        let time = exemplar.t_seconds;
+        if !self.format.is_openmetrics() || (self.format == Format::OpenMetrics2 && time.is_none()) {
+            return;
+        }
+        self.push(" # {");
+        self.push(exemplar.labels.as_str());
+        self.push("} ");
+        self.number(Number::Float(exemplar.value));
+        if let Some(t) = time {
+            self.push(" ");
+            self.push(&float::format_f(t));
         }
     }
 
@@ -288,50 +320,85 @@ impl Writer {
         &mut self,
         suffix: &str,
         labels: &LabelText,
-        last: &str,
+        number: Option<(&str, f64)>,
         value: Number,
         exemplar: Option<&Exemplar>,
     ) {
-        self.series(suffix, labels, last);
+        self.series(suffix, labels, number);
         self.push(" ");
         self.number(value);
-        if let (Format::OpenMetrics, Some(exemplar)) = (self.format, exemplar) {
-            self.push(" # {");
-            self.push(&exemplar.labels.0);
-            self.push("} ");
-            self.number(Number::Float(exemplar.value));
-            if let Some(t) = exemplar.t_seconds {
-                self.push(" ");
-                self.push(&float::format_f(t));
-            }
+        if let Some(exemplar) = exemplar {
+            self.exemplar(exemplar);
         }
         self.push("\n");
     }
 
-    /// Writes name and labels; `last` is one more label, or empty.
-    fn series(&mut self, suffix: &str, labels: &LabelText, last: &str) {
-        let parts = [self.constant.0.as_str(), labels.0.as_str(), last];
+    fn series(&mut self, suffix: &str, labels: &LabelText, number: Option<(&str, f64)>) {
         if self.plain_name {
             self.out.extend_from_slice(self.name.as_bytes());
-            self.out.extend_from_slice(suffix.as_bytes());
-            if parts.iter().all(|part| part.is_empty()) {
-                return;
-            }
+            self.push(suffix);
         }
-        self.out.push(b'{');
+        let no_labels = labels.as_str().is_empty() && self.constant.as_str().is_empty();
+        if self.plain_name && no_labels && number.is_none() {
+            return;
+        }
+        self.push("{");
         let start = self.out.len();
         if !self.plain_name {
             let mut quoted = String::new();
             push_quoted(&mut quoted, &[self.name.as_str(), suffix].concat());
-            self.out.extend_from_slice(quoted.as_bytes());
+            self.push(&quoted);
         }
-        for part in parts.into_iter().filter(|part| !part.is_empty()) {
-            if self.out.len() > start {
-                self.out.push(b',');
+        if self.needs_escaping(labels) {
+            self.list_labels(labels);
+            let inner = &self.label_list[1..self.label_list.len() - 1];
+            push_part(&mut self.out, start, inner);
+        } else {
+            push_part(&mut self.out, start, self.constant.as_str());
+            push_part(&mut self.out, start, labels.as_str());
+        }
+        if let Some((name, number)) = number {
+            push_part(&mut self.out, start, name);
+            self.push("=\"");
+            if self.format == Format::OpenMetrics {
+                self.number_with_point(number);
+            } else {
+                self.push(&float::format_g(number));
             }
-            self.out.extend_from_slice(part.as_bytes());
+            self.push("\"");
         }
-        self.out.push(b'}');
+        self.push("}");
+    }
+
+    fn needs_escaping(&self, labels: &LabelText) -> bool {
+        self.escaping != Escaping::AllowUtf8 && (labels.has_quoted_name() || self.constant.has_quoted_name())
+    }
+
+    /// Puts all labels of the series, braced and escaped, into `label_list`.
+    fn list_labels(&mut self, labels: &LabelText) {
+        let mut list = std::mem::take(&mut self.label_list);
+        list.clear();
+        list.push('{');
+        list.push_str(self.constant.as_str());
+        if list.len() > 1 && !labels.as_str().is_empty() {
+            list.push(',');
+        }
+        list.push_str(labels.as_str());
+        list.push('}');
+        if self.needs_escaping(labels) {
+            let mut escaped = LabelText::default();
+            for (name, value) in LabelIter::of_list(&list) {
+                escaped.push(&self.escaping.escape(&name), &value);
+            }
+            list = format!("{{{}}}", escaped.as_str());
+        }
+        self.label_list = list;
+    }
+
+    fn number_with_point(&mut self, v: f64) {
+        let mut text = String::new();
+        push_float_with_point(&mut text, v);
+        self.push(&text);
     }
 
     fn number(&mut self, value: Number) {
@@ -345,13 +412,14 @@ impl Writer {
     }
 }
 
-/// Writes the label that holds a bound or quantile.
-fn number_label(format: Format, name: &str, number: f64) -> String {
-    let text = match format {
-        Format::Text => float::format_g(number),
-        Format::OpenMetrics => float_with_point(number),
-    };
-    format!("{name}=\"{text}\"")
+/// Appends a part of a label list that begins at `start`, after a comma where one is needed.
+fn push_part(out: &mut Vec<u8>, start: usize, part: &str) {
+    if !part.is_empty() {
+        if out.len() > start {
+            out.push(b',');
+        }
+        out.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// Below this every whole float is written with plain digits, which any reader takes and a person reads more easily.
@@ -372,12 +440,12 @@ fn push_integer(out: &mut Vec<u8>, mut v: u64) {
 }
 
 /// Writes a float as OpenMetrics wants it in `le` and `quantile`: always with a point or an exponent.
-pub(crate) fn float_with_point(v: f64) -> String {
-    let mut text = float::format_g(v);
-    if v.is_finite() && !text.contains(['.', 'e']) {
-        text.push_str(".0");
+pub(crate) fn push_float_with_point(out: &mut String, v: f64) {
+    let start = out.len();
+    out.push_str(&float::format_g(v));
+    if v.is_finite() && !out[start..].contains(['.', 'e']) {
+        out.push_str(".0");
     }
-    text
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod alert;
 pub mod duration;
 pub mod float;
+pub mod histogram;
 mod labels;
 mod matcher;
 mod metric;

@@ -24,7 +24,7 @@ pub fn conformance(suite: &str) -> Option<PathBuf> {
     None
 }
 
-fn workspace_root() -> &'static Path {
+pub(crate) fn workspace_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod check;
 #[cfg(feature = "demo")]
 pub(crate) mod fault;
 pub(crate) mod flow;

@@ -1,9 +1,9 @@
-//! The consistency of an OpenMetrics histogram.
+//! The consistency of a classic histogram.
 
 use promflow_model::{BUCKET_LABEL, Labels, MetricType};
 
-use crate::SampleEntry;
 use crate::error::Fault;
+use crate::{Format, SampleEntry};
 
 /// Follows the samples of one histogram after another.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(super) struct HistogramCheck {
 impl HistogramCheck {
     pub(super) fn sample(
         &mut self,
-        kind: MetricType,
+        (format, kind): (Format, MetricType),
         suffix: &str,
         labels: &Labels,
         group: Labels,
@@ -28,7 +28,7 @@ impl HistogramCheck {
     ) -> Result<(), Fault> {
         let group = (group, sample.t_ms);
         if self.group.as_ref() != Some(&group) {
-            self.finish(kind, at)?;
+            self.finish(format, kind, at)?;
             *self = Self { group: Some(group), ..Self::default() };
         }
         match suffix {
@@ -54,7 +54,7 @@ impl HistogramCheck {
     }
 
     /// Checks the histogram that ends here.
-    pub(super) fn finish(&mut self, kind: MetricType, at: usize) -> Result<(), Fault> {
+    pub(super) fn finish(&mut self, format: Format, kind: MetricType, at: usize) -> Result<(), Fault> {
         if self.group.take().is_none() {
             return Ok(());
         }
@@ -66,6 +66,8 @@ impl HistogramCheck {
             "histogram has a sum and no count"
         } else if self.sum.is_none() && self.count.is_some() {
             "histogram has a count and no sum"
+        } else if format == Format::Protobuf {
+            return Ok(());
         } else if kind == MetricType::Histogram && self.sum.is_some() && self.has_negative_bounds {
             "histogram with negative buckets cannot have a sum"
         } else if kind == MetricType::GaugeHistogram
