@@ -191,6 +191,15 @@ impl Writer {
         self.sample(suffix, labels, None, Number::Int(1), None);
     }
 
+    /// Writes a state set: a series for each state, with the state in a label of the family's name.
+    pub fn state_set(&mut self, labels: &LabelText, states: &[(&str, bool)]) {
+        for (state, is_set) in states {
+            let mut labels = labels.clone();
+            labels.push(&self.name, state);
+            self.sample("", &labels, None, Number::Int(u64::from(*is_set)), None);
+        }
+    }
+
     /// Writes a classic histogram.
     ///
     /// Units: `created` in seconds since the epoch.

@@ -6,12 +6,11 @@
 //! is missing. Two threads that bring the same key meet at that slot, and one of them finds the other's cell.
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use crate::family::Metric;
+use crate::series::is_packed;
+use crate::sync::{AtomicUsize, OnceLock, Ordering};
 
 const FIRST_LEVEL_SLOTS: usize = 64;
 const LEVEL_GROWTH: usize = 8;
@@ -19,8 +18,15 @@ const LEVEL_GROWTH: usize = 8;
 const LEVELS_MAX: u32 = 7;
 const WINDOW: usize = 8;
 
+/// A key and its cell.
+pub(crate) struct Entry<M> {
+    hash: u64,
+    packed: Box<[u8]>,
+    pub(crate) metric: M,
+}
+
 struct Level<M> {
-    slots: Box<[OnceLock<(u64, M)>]>,
+    slots: Box<[OnceLock<Entry<M>>]>,
     next: OnceLock<Box<Level<M>>>,
 }
 
@@ -30,7 +36,8 @@ impl<M> Level<M> {
         Box::new(Self { slots: (0..len).map(|_| OnceLock::new()).collect(), next: OnceLock::new() })
     }
 
-    fn window(&self, hash: u64) -> impl Iterator<Item = &OnceLock<(u64, M)>> {
+    #[inline]
+    fn window(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Entry<M>>> {
         let mask = self.slots.len() - 1;
         (0..WINDOW).map(move |i| &self.slots[(hash as usize).wrapping_add(i) & mask])
     }
@@ -41,36 +48,56 @@ pub(crate) struct Table<M> {
     first: OnceLock<Box<Level<M>>>,
     hasher: RandomState,
     len: AtomicUsize,
-    /// Every cell, sorted by labels, for whoever writes the page; touched when a series is born, never on lookup.
-    sorted: Mutex<Vec<M>>,
 }
 
-impl<M: Metric> Table<M> {
+impl<M> Table<M> {
     pub(crate) fn new() -> Self {
-        Self {
-            first: OnceLock::new(),
-            hasher: RandomState::default(),
-            len: AtomicUsize::new(0),
-            sorted: Mutex::new(Vec::new()),
-        }
+        Self { first: OnceLock::new(), hasher: RandomState::default(), len: AtomicUsize::new(0) }
     }
 
-    /// Finds a cell, or makes it; `None` when there are `limit` cells already.
-    pub(crate) fn get_or_insert(&self, values: &[&str], limit: usize, make: impl Fn() -> M) -> Option<&M> {
+    #[inline]
+    pub(crate) fn hash(&self, values: &[&str]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         for value in values {
             value.hash(&mut hasher);
         }
-        let hash = hasher.finish();
+        hasher.finish()
+    }
+
+    /// Finds a cell.
+    ///
+    /// Cost: usually one slot is read and one key compared.
+    #[inline]
+    pub(crate) fn get(&self, hash: u64, values: &[&str]) -> Option<&M> {
+        let mut level = self.first.get()?;
+        loop {
+            for slot in level.window(hash) {
+                let entry = slot.get()?;
+                if entry.hash == hash && is_packed(&entry.packed, values) {
+                    return Some(&entry.metric);
+                }
+            }
+            level = level.next.get()?;
+        }
+    }
+
+    /// Inserts a cell; the one returned is another's when that came first, and the flag then is false. There is none
+    /// when the table is full.
+    pub(crate) fn insert(&self, hash: u64, packed: &[u8], metric: M) -> Option<(&M, bool)> {
         let mut level = self.first.get_or_init(|| Level::new(0));
+        let mut new = Entry { hash, packed: packed.into(), metric };
         for depth in 1..=LEVELS_MAX {
             for slot in level.window(hash) {
-                let (found, metric) = match slot.get() {
-                    Some(entry) => entry,
-                    None => self.insert(slot, hash, limit, &make)?,
-                };
-                if *found == hash && is_key(metric, values) {
-                    return Some(metric);
+                match slot.set(new) {
+                    Ok(()) => {
+                        self.len.fetch_add(1, Ordering::Release);
+                        return slot.get().map(|entry| (&entry.metric, true));
+                    }
+                    Err(refused) => new = refused,
+                }
+                let entry = slot.get()?;
+                if entry.hash == hash && *entry.packed == *packed {
+                    return Some((&entry.metric, false));
                 }
             }
             if depth < LEVELS_MAX {
@@ -80,48 +107,14 @@ impl<M: Metric> Table<M> {
         None
     }
 
-    /// Writes a free slot; the entry returned may be that of a thread that was faster.
-    fn insert<'t>(
-        &self,
-        slot: &'t OnceLock<(u64, M)>,
-        hash: u64,
-        limit: usize,
-        make: impl Fn() -> M,
-    ) -> Option<&'t (u64, M)> {
-        if self.len.fetch_add(1, Ordering::Relaxed) >= limit {
-            self.len.fetch_sub(1, Ordering::Relaxed);
-            return slot.get();
-        }
-        let mut made = false;
-        let entry = slot.get_or_init(|| {
-            made = true;
-            (hash, make())
-        });
-        if made {
-            self.remember(&entry.1);
-        } else {
-            self.len.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some(entry)
+    /// Walks over all cells, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &M> {
+        let levels = std::iter::successors(self.first.get(), |level| level.next.get());
+        levels.flat_map(|level| &level.slots).filter_map(|slot| Some(&slot.get()?.metric))
     }
 
-    fn remember(&self, metric: &M) {
-        let mut sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = metric.key().labels.as_str();
-        let place = sorted.partition_point(|m| m.key().labels.as_str() < text);
-        sorted.insert(place, metric.clone());
-    }
-
-    /// Returns all cells, sorted by labels.
-    pub(crate) fn cells(&self) -> Vec<M> {
-        self.sorted.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
+    /// Counts the cells, those of removed series among them.
     pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.len.load(Ordering::Acquire)
     }
-}
-
-fn is_key<M: Metric>(metric: &M, values: &[&str]) -> bool {
-    metric.key().values.iter().map(|v| &**v).eq(values.iter().copied())
 }
