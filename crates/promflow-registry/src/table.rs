@@ -1,58 +1,47 @@
-//! A table of cells that only grows, read and written without a lock.
+//! A table of cells that only grows, read without a lock.
 //!
-//! A level is a row of slots that are written once; the next level is eight times as long. A key may stand in a
-//! window of slots on each level, in the first that was free when it came. As a slot never becomes free again,
-//! whoever looks for the key walks the same slots in the same order: to its slot, or to the first free one, where it
-//! is missing. Two threads that bring the same key meet at that slot, and one of them finds the other's cell.
+//! Slots are written once, in rows that are open-addressed and at most half full. A reader takes the last row, walks
+//! from the slot that the hash says to the first free one, and compares keys. Whoever brings a new key takes a lock,
+//! looks again, and writes a free slot; when the row is half full, it first fills a row of twice the length and then
+//! makes it the last one. Rows and cells stay until the family goes, so that a reader may hold on to either: the
+//! rows that were outgrown take as much memory as half of the last one. A reader that sees an old row finds all that
+//! was in it, and asks again under the lock for what it misses.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 
 use crate::series::is_packed;
 use crate::sync::{AtomicUsize, OnceLock, Ordering};
 
-const FIRST_LEVEL_SLOTS: usize = 64;
-const LEVEL_GROWTH: usize = 8;
-/// More levels than any series limit needs: with random seeds, only a full table gets there.
-const LEVELS_MAX: u32 = 7;
-const WINDOW: usize = 8;
+const FIRST_ROW_SLOTS: usize = 4;
+/// Rows double, and the longest has as many slots as there are lines in an arena.
+const ROWS_MAX: usize = 32;
 
 /// A key and its cell.
-pub(crate) struct Entry<M> {
-    hash: u64,
+struct Entry<M> {
     packed: Box<[u8]>,
-    pub(crate) metric: M,
+    metric: M,
 }
 
-struct Level<M> {
-    slots: Box<[OnceLock<Entry<M>>]>,
-    next: OnceLock<Box<Level<M>>>,
-}
-
-impl<M> Level<M> {
-    fn new(depth: u32) -> Box<Self> {
-        let len = FIRST_LEVEL_SLOTS * LEVEL_GROWTH.pow(depth);
-        Box::new(Self { slots: (0..len).map(|_| OnceLock::new()).collect(), next: OnceLock::new() })
-    }
-
-    #[inline]
-    fn window(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Entry<M>>> {
-        let mask = self.slots.len() - 1;
-        (0..WINDOW).map(move |i| &self.slots[(hash as usize).wrapping_add(i) & mask])
-    }
-}
+/// The hash stands beside the pointer, so that a slot of another key is told by the slot alone.
+type Slot<M> = OnceLock<(u64, Arc<Entry<M>>)>;
 
 /// The cells of one family by their label values.
 pub(crate) struct Table<M> {
-    first: OnceLock<Box<Level<M>>>,
+    rows: [OnceLock<Box<[Slot<M>]>>; ROWS_MAX],
+    last: AtomicUsize,
     hasher: RandomState,
     len: AtomicUsize,
+    births: Mutex<()>,
 }
 
 impl<M> Table<M> {
     pub(crate) fn new() -> Self {
-        Self { first: OnceLock::new(), hasher: RandomState::default(), len: AtomicUsize::new(0) }
+        let rows = std::array::from_fn(|_| OnceLock::new());
+        let (last, len) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { rows, last, hasher: RandomState::default(), len, births: Mutex::new(()) }
     }
 
     #[inline]
@@ -64,57 +53,76 @@ impl<M> Table<M> {
         hasher.finish()
     }
 
-    /// Finds a cell.
+    /// Finds a cell. What it does not find may be there all the same, if it has just come.
     ///
-    /// Cost: usually one slot is read and one key compared.
+    /// Cost: usually one or two slots are read and one key compared.
     #[inline]
     pub(crate) fn get(&self, hash: u64, values: &[&str]) -> Option<&M> {
-        let mut level = self.first.get()?;
-        loop {
-            for slot in level.window(hash) {
-                let entry = slot.get()?;
-                if entry.hash == hash && is_packed(&entry.packed, values) {
-                    return Some(&entry.metric);
-                }
-            }
-            level = level.next.get()?;
-        }
+        self.find(hash, |packed| is_packed(packed, values))
     }
 
-    /// Inserts a cell; the one returned is another's when that came first, and the flag then is false. There is none
-    /// when the table is full.
-    pub(crate) fn insert(&self, hash: u64, packed: &[u8], metric: M) -> Option<(&M, bool)> {
-        let mut level = self.first.get_or_init(|| Level::new(0));
-        let mut new = Entry { hash, packed: packed.into(), metric };
-        for depth in 1..=LEVELS_MAX {
-            for slot in level.window(hash) {
-                match slot.set(new) {
-                    Ok(()) => {
-                        self.len.fetch_add(1, Ordering::Release);
-                        return slot.get().map(|entry| (&entry.metric, true));
-                    }
-                    Err(refused) => new = refused,
-                }
-                let entry = slot.get()?;
-                if entry.hash == hash && *entry.packed == *packed {
-                    return Some((&entry.metric, false));
-                }
-            }
-            if depth < LEVELS_MAX {
-                level = level.next.get_or_init(|| Level::new(depth));
+    #[inline]
+    fn find(&self, hash: u64, is_key: impl Fn(&[u8]) -> bool) -> Option<&M> {
+        let row = self.rows[self.last.load(Ordering::Acquire)].get()?;
+        for slot in walk(row, hash) {
+            let (found, entry) = slot.get()?;
+            if *found == hash && is_key(&entry.packed) {
+                return Some(&entry.metric);
             }
         }
         None
     }
 
+    /// Inserts a cell; the one returned is another's when that came first, and the flag then is false. There is none
+    /// when the table is full.
+    pub(crate) fn insert(&self, hash: u64, packed: &[u8], metric: M) -> Option<(&M, bool)> {
+        let _births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.find(hash, |key| key == packed) {
+            return Some((known, false));
+        }
+        let row = self.room()?;
+        let slot = walk(row, hash).find(|slot| slot.get().is_none())?;
+        let _ = slot.set((hash, Arc::new(Entry { packed: packed.into(), metric })));
+        self.len.fetch_add(1, Ordering::Release);
+        slot.get().map(|(_, entry)| (&entry.metric, true))
+    }
+
+    /// Returns a row with a free slot, which is the last one.
+    fn room(&self) -> Option<&[Slot<M>]> {
+        let last = self.last.load(Ordering::Acquire);
+        let row = self.rows[last].get_or_init(|| new_row(FIRST_ROW_SLOTS));
+        if 2 * self.len.load(Ordering::Acquire) < row.len() {
+            return Some(row);
+        }
+        let longer = self.rows.get(last + 1)?.get_or_init(|| new_row(2 * row.len()));
+        for (hash, entry) in row.iter().filter_map(Slot::get) {
+            if let Some(slot) = walk(longer, *hash).find(|slot| slot.get().is_none()) {
+                let _ = slot.set((*hash, entry.clone()));
+            }
+        }
+        self.last.store(last + 1, Ordering::Release);
+        Some(longer)
+    }
+
     /// Walks over all cells, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &M> {
-        let levels = std::iter::successors(self.first.get(), |level| level.next.get());
-        levels.flat_map(|level| &level.slots).filter_map(|slot| Some(&slot.get()?.metric))
+        let row = self.rows[self.last.load(Ordering::Acquire)].get();
+        row.into_iter().flatten().filter_map(|slot| Some(&slot.get()?.1.metric))
     }
 
     /// Counts the cells, those of removed series among them.
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
+}
+
+fn new_row<M>(slots: usize) -> Box<[Slot<M>]> {
+    (0..slots).map(|_| OnceLock::new()).collect()
+}
+
+/// Walks once over a row, from the slot that the hash says.
+#[inline]
+fn walk<M>(row: &[Slot<M>], hash: u64) -> impl Iterator<Item = &Slot<M>> {
+    let mask = row.len() - 1;
+    (0..row.len()).map(move |i| &row[(hash as usize).wrapping_add(i) & mask])
 }
