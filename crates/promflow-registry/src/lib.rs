@@ -38,6 +38,7 @@ mod exemplar;
 mod family;
 mod gauge;
 mod guard;
+mod hash;
 mod histogram;
 mod label_set;
 mod memory;

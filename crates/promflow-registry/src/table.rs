@@ -7,11 +7,9 @@
 //! rows that were outgrown take as much memory as half of the last one. A reader that sees an old row finds all that
 //! was in it, and asks again under the lock for what it misses.
 
-use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use foldhash::fast::RandomState;
-
+use crate::hash::Seeds;
 use crate::series::is_packed;
 use crate::sync::{AtomicUsize, OnceLock, Ordering};
 
@@ -19,10 +17,39 @@ const FIRST_ROW_SLOTS: usize = 4;
 /// Rows double, and the longest has as many slots as there are lines in an arena.
 const ROWS_MAX: usize = 32;
 
+/// Bytes of a key that stand in the entry itself; longer ones have memory of their own, which is one more step.
+const INLINE_BYTES: usize = 47;
+
 /// A key and its cell.
 struct Entry<M> {
-    packed: Box<[u8]>,
     metric: M,
+    key: Key,
+}
+
+enum Key {
+    Inline(u8, [u8; INLINE_BYTES]),
+    Long(Box<[u8]>),
+}
+
+impl Key {
+    fn new(packed: &[u8]) -> Self {
+        let mut inline = [0; INLINE_BYTES];
+        match inline.get_mut(..packed.len()) {
+            Some(start) => {
+                start.copy_from_slice(packed);
+                Self::Inline(packed.len() as u8, inline)
+            }
+            None => Self::Long(packed.into()),
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Self::Long(bytes) => bytes,
+        }
+    }
 }
 
 /// The hash stands beside the pointer, so that a slot of another key is told by the slot alone.
@@ -32,7 +59,7 @@ type Slot<M> = OnceLock<(u64, Arc<Entry<M>>)>;
 pub(crate) struct Table<M> {
     rows: [OnceLock<Box<[Slot<M>]>>; ROWS_MAX],
     last: AtomicUsize,
-    hasher: RandomState,
+    seeds: Seeds,
     len: AtomicUsize,
     births: Mutex<()>,
 }
@@ -41,16 +68,12 @@ impl<M> Table<M> {
     pub(crate) fn new() -> Self {
         let rows = std::array::from_fn(|_| OnceLock::new());
         let (last, len) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { rows, last, hasher: RandomState::default(), len, births: Mutex::new(()) }
+        Self { rows, last, seeds: Seeds::new(), len, births: Mutex::new(()) }
     }
 
     #[inline]
     pub(crate) fn hash(&self, values: &[&str]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        for value in values {
-            value.hash(&mut hasher);
-        }
-        hasher.finish()
+        self.seeds.hash(values)
     }
 
     /// Finds a cell. What it does not find may be there all the same, if it has just come.
@@ -66,7 +89,7 @@ impl<M> Table<M> {
         let row = self.rows[self.last.load(Ordering::Acquire)].get()?;
         for slot in walk(row, hash) {
             let (found, entry) = slot.get()?;
-            if *found == hash && is_key(&entry.packed) {
+            if *found == hash && is_key(entry.key.bytes()) {
                 return Some(&entry.metric);
             }
         }
@@ -82,7 +105,7 @@ impl<M> Table<M> {
         }
         let row = self.room()?;
         let slot = walk(row, hash).find(|slot| slot.get().is_none())?;
-        let _ = slot.set((hash, Arc::new(Entry { packed: packed.into(), metric })));
+        let _ = slot.set((hash, Arc::new(Entry { metric, key: Key::new(packed) })));
         self.len.fetch_add(1, Ordering::Release);
         slot.get().map(|(_, entry)| (&entry.metric, true))
     }
