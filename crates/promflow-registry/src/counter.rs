@@ -7,9 +7,10 @@ use promflow_model::MetricType;
 
 use crate::desc::Shape;
 use crate::exemplar;
-use crate::memory::Block;
+use crate::memory::{Block, LINE_WORDS};
 use crate::metric::{Cell, Metric};
 use crate::series::Series;
+use crate::stripe::Stripes;
 use crate::sync::{AtomicU64, Ordering};
 
 const WHOLE: usize = 1;
@@ -19,7 +20,10 @@ const FRACTION: usize = 2;
 ///
 /// Whole and fractional parts are counted apart, so that whole steps cost one atomic addition and stay exact.
 #[derive(Clone, Debug)]
-pub struct Counter(Cell);
+pub struct Counter {
+    cell: Cell,
+    stripes: Stripes,
+}
 
 impl Counter {
     /// Adds one.
@@ -35,7 +39,7 @@ impl Counter {
     /// Cost: one atomic addition.
     #[inline]
     pub fn inc_by(&self, amount: u64) {
-        self.0.head()[WHOLE].fetch_add(amount, Ordering::Relaxed);
+        self.own()[WHOLE].fetch_add(amount, Ordering::Relaxed);
     }
 
     /// Adds an amount; a negative one, a NaN or an infinity is refused, as a counter never goes down.
@@ -48,7 +52,7 @@ impl Counter {
         if amount.fract() == 0.0 && amount < u64::MAX as f64 {
             self.inc_by(amount as u64);
         } else {
-            add_f64(&self.0.head()[FRACTION], amount);
+            add_f64(&self.own()[FRACTION], amount);
         }
         true
     }
@@ -59,7 +63,7 @@ impl Counter {
     /// counter goes up all the same.
     pub fn inc_with_exemplar(&self, labels: &[(&str, &str)]) -> bool {
         self.inc();
-        exemplar::keep(self.0.series(), 0, 1, 1.0, labels)
+        exemplar::keep(self.cell.series(), 0, 1, 1.0, labels)
     }
 
     /// Raises the counter to a total that is counted elsewhere, such as by the kernel; a lower total changes nothing.
@@ -68,13 +72,14 @@ impl Counter {
     pub fn advance_to(&self, total: f64) {
         if total.is_finite() {
             let raise = |bits| (f64::from_bits(bits) < total).then(|| total.to_bits());
-            let _ = self.0.head()[FRACTION].fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise);
+            let fraction = &self.cell.head()[FRACTION];
+            let _ = fraction.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise);
         }
     }
 
     /// Sets the counter back to zero.
     pub fn reset(&self) {
-        self.0.clear();
+        self.cell.clear();
     }
 
     /// Returns the value.
@@ -86,11 +91,19 @@ impl Counter {
     }
 
     fn number(&self) -> Number {
-        let whole = self.0.head()[WHOLE].load(Ordering::Relaxed);
-        match f64::from_bits(self.0.head()[FRACTION].load(Ordering::Relaxed)) {
-            0.0 => Number::Int(whole),
-            fraction => Number::Float(whole as f64 + fraction),
+        let (mut whole, mut fraction) = (0u64, 0.0);
+        for line in self.stripes.all_lines() {
+            let words = self.cell.block().line(line);
+            whole = whole.wrapping_add(words[WHOLE].load(Ordering::Relaxed));
+            fraction += f64::from_bits(words[FRACTION].load(Ordering::Relaxed));
         }
+        if fraction == 0.0 { Number::Int(whole) } else { Number::Float(whole as f64 + fraction) }
+    }
+
+    /// Returns the words that this thread counts in.
+    #[inline]
+    fn own(&self) -> &[AtomicU64; LINE_WORDS] {
+        self.cell.block().line(self.stripes.own_line())
     }
 }
 
@@ -110,20 +123,20 @@ pub(crate) fn add_f64(bits: &AtomicU64, amount: f64) {
 impl Metric for Counter {
     const KIND: MetricType = MetricType::Counter;
 
-    fn lines(_: &Shape) -> usize {
-        1
+    fn lines(_: &Shape, stripes: usize) -> usize {
+        stripes
     }
 
     fn new(block: Block, series: Arc<Series>) -> Self {
-        Self(Cell::new(block, series))
+        Self { stripes: Stripes::of(&block, 1), cell: Cell::new(block, series) }
     }
 
     fn cell(&self) -> &Cell {
-        &self.0
+        &self.cell
     }
 
     fn write(&self, writer: &mut Writer, created: Option<f64>) {
-        let exemplar = exemplar::read(self.0.series(), 0);
-        writer.counter(self.0.labels(), self.number(), created, exemplar.as_ref());
+        let exemplar = exemplar::read(self.cell.series(), 0);
+        writer.counter(self.cell.labels(), self.number(), created, exemplar.as_ref());
     }
 }

@@ -20,10 +20,14 @@ use crate::metric::{Life, Metric};
 use crate::series::{Home, Series, pack, unpack};
 use crate::shared::ArenaError;
 use crate::sync::{AtomicU64, AtomicUsize, OnceLock, Ordering};
-use crate::table::Table;
+use crate::shared::REMOVALS;
+use crate::table::{Entry, Table};
 
 /// The label value of the series that takes what is beyond a family's limit.
 pub const OVERFLOW: &str = "__other__";
+
+/// How many series are looked at before the first of them is written.
+const AHEAD: usize = 64;
 
 /// Where a family counts what went beyond its limit; absent in the family that counts it.
 pub(crate) type Overflowed = Family<Counter>;
@@ -36,6 +40,8 @@ pub(crate) type WarningHook = Arc<OnceLock<Box<dyn Fn(&Warning) + Send + Sync>>>
 pub(crate) struct Setting {
     pub(crate) home: Home,
     pub(crate) series_limit: usize,
+    /// How many stripes a series has: see [`crate::stripe`].
+    pub(crate) stripes: usize,
     pub(crate) created: bool,
     pub(crate) warn: WarningHook,
     pub(crate) overflowed: Option<Overflowed>,
@@ -197,8 +203,19 @@ impl<M: Metric> Family<M> {
     fn find_guarded(&self, values: &[&str], limit: usize) -> Option<&M> {
         let hash = self.0.table.hash(values);
         match self.0.table.get(hash, values) {
-            Some(metric) if metric.cell().is_alive() => Some(metric),
+            Some(entry) if entry.is_alive() && self.is_current() => Some(&entry.metric),
             _ => self.give_birth(hash, values, limit),
+        }
+    }
+
+    /// Tells whether no other process has removed or brought back a series since this one looked.
+    #[inline]
+    fn is_current(&self) -> bool {
+        match &self.0.setting.home.removals {
+            None => true,
+            Some(removals) => {
+                removals.head()[REMOVALS].load(Ordering::Relaxed) == self.0.removals_seen.load(Ordering::Relaxed)
+            }
         }
     }
 
@@ -208,17 +225,17 @@ impl<M: Metric> Family<M> {
         let inner = &*self.0;
         self.catch_up();
         let known = inner.table.get(hash, values);
-        if let Some(metric) = known
-            && metric.cell().is_alive()
+        if let Some(entry) = known
+            && entry.is_alive()
         {
-            return known;
+            return Some(&entry.metric);
         }
         if !self.reserve(limit) {
             self.warn(|metric| Warning::SeriesLimit { metric, limit });
             return None;
         }
         match known {
-            Some(metric) => self.revive(metric),
+            Some(entry) => self.revive(entry),
             None => match self.create(hash, values, now_bits()) {
                 Ok(found) => return found,
                 Err(error) => {
@@ -227,30 +244,22 @@ impl<M: Metric> Family<M> {
                 }
             },
         }
-        known
+        known.map(|entry| &entry.metric)
     }
 
     /// Counts one more series on the page, unless the limit is reached.
     fn reserve(&self, limit: usize) -> bool {
-        let inner = &*self.0;
-        let shared = inner.setting.home.arena.shared();
-        let removals = shared.map_or(0, |shared| shared.removals());
-        if inner.alive.load(Ordering::Relaxed) >= limit
-            && inner.removals_seen.swap(removals, Ordering::Relaxed) != removals
-        {
-            let alive = inner.table.iter().filter(|metric| metric.cell().is_alive()).count();
-            inner.alive.store(alive, Ordering::Relaxed);
-        }
-        let reserved = inner.alive.fetch_add(1, Ordering::Relaxed) < limit;
+        let alive = &self.0.alive;
+        let reserved = alive.fetch_add(1, Ordering::Relaxed) < limit;
         if !reserved {
-            inner.alive.fetch_sub(1, Ordering::Relaxed);
+            alive.fetch_sub(1, Ordering::Relaxed);
         }
         reserved
     }
 
     /// Puts a removed or expired series back on the page; its place in `alive` is reserved.
-    fn revive(&self, metric: &M) {
-        let cell = metric.cell();
+    fn revive(&self, entry: &Entry<M>) {
+        let cell = entry.metric.cell();
         let life = cell.life();
         let born = match life {
             Life::Expired(born) | Life::Born(born) => born,
@@ -261,12 +270,23 @@ impl<M: Metric> Family<M> {
         } else {
             self.note_removal();
         }
+        entry.set_alive(true);
     }
 
-    /// Learns of the series that other processes made; a damaged arena is told to whoever makes a series.
+    /// Learns of the series that other processes made, removed or brought back; a damaged arena is told to whoever
+    /// makes a series.
     fn catch_up(&self) {
-        if let Some(shared) = self.0.setting.home.arena.shared() {
-            let _ = shared.replay();
+        let inner = &*self.0;
+        let Some(shared) = inner.setting.home.arena.shared() else { return };
+        let _ = shared.replay();
+        let removals = shared.removals();
+        if inner.removals_seen.swap(removals, Ordering::Relaxed) != removals {
+            let mut alive = 0;
+            for entry in inner.table.iter() {
+                entry.set_alive(entry.metric.cell().is_alive());
+                alive += usize::from(entry.is_alive());
+            }
+            inner.alive.store(alive, Ordering::Relaxed);
         }
     }
 
@@ -279,16 +299,16 @@ impl<M: Metric> Family<M> {
     /// Makes a series, whose place in `alive` is reserved when it is born; it may be another's who was faster.
     fn create(&self, hash: u64, values: &[&str], born: u64) -> Result<Option<&M>, ArenaError> {
         let inner = &*self.0;
-        let (home, lines) = (&inner.setting.home, M::lines(&inner.desc.shape));
+        let (home, lines) = (&inner.setting.home, M::lines(&inner.desc.shape, inner.setting.stripes));
         match &*home.arena {
             Arena::Heap(heap) => {
                 let block = take(heap, lines);
                 block.word(crate::series::BORN).store(born, Ordering::Relaxed);
-                let inserted = inner.table.insert(hash, &pack(values), self.make(values, block));
+                let inserted = inner.table.insert(hash, &pack(values), self.make(values, block), born != 0);
                 if born != 0 && !inserted.is_some_and(|(_, new)| new) {
                     inner.alive.fetch_sub(1, Ordering::Relaxed);
                 }
-                Ok(inserted.map(|(metric, _)| metric))
+                Ok(inserted.map(|(entry, _)| &entry.metric))
             }
             Arena::Shared(shared) => {
                 let packed = pack(values);
@@ -298,7 +318,7 @@ impl<M: Metric> Family<M> {
                     // The record was counted when it was read.
                     inner.alive.fetch_sub(1, Ordering::Relaxed);
                 }
-                created.map(|()| inner.table.get(hash, values))
+                created.map(|()| inner.table.get(hash, values).map(|entry| &entry.metric))
             }
         }
     }
@@ -317,13 +337,14 @@ impl<M: Metric> Family<M> {
         };
         let hash = inner.table.hash(&values);
         if inner.table.get(hash, &values).is_some()
-            || block.len() < M::lines(&inner.desc.shape) * crate::memory::LINE_WORDS
+            || block.len() < M::lines(&inner.desc.shape, 1) * crate::memory::LINE_WORDS
         {
             return;
         }
         let metric = self.make(&values, block);
-        if let Some((metric, true)) = inner.table.insert(hash, packed, metric)
-            && metric.cell().is_alive()
+        let alive = metric.cell().is_alive();
+        if let Some((_, true)) = inner.table.insert(hash, packed, metric, alive)
+            && alive
         {
             inner.alive.fetch_add(1, Ordering::Relaxed);
         }
@@ -333,8 +354,8 @@ impl<M: Metric> Family<M> {
     pub(crate) fn adopt_extension(&self, packed: &[u8], index: usize, block: Block) {
         let Some(values) = unpack(packed) else { return };
         let table = &self.0.table;
-        if let Some(metric) = table.get(table.hash(&values), &values) {
-            metric.cell().series().attach(index, block);
+        if let Some(entry) = table.get(table.hash(&values), &values) {
+            entry.metric.cell().series().attach(index, block);
         }
     }
 
@@ -342,12 +363,12 @@ impl<M: Metric> Family<M> {
     fn overflow(&self) -> &M {
         let inner = &*self.0;
         let key = &*inner.overflow_key;
-        let metric = inner.table.get(inner.table.hash(key), key).expect("BUG: a family without overflow series");
-        if !metric.cell().is_alive() {
+        let entry = inner.table.get(inner.table.hash(key), key).expect("BUG: a family without overflow series");
+        if !entry.metric.cell().is_alive() {
             inner.alive.fetch_add(1, Ordering::Relaxed);
-            self.revive(metric);
+            self.revive(entry);
         }
-        metric
+        &entry.metric
     }
 
     #[cold]
@@ -393,7 +414,7 @@ impl<M: Metric> Family<M> {
     /// Counts the series.
     pub fn series_count(&self) -> usize {
         self.catch_up();
-        self.0.table.iter().filter(|metric| metric.cell().is_alive()).count()
+        self.0.table.iter().filter(|entry| entry.metric.cell().is_alive()).count()
     }
 
     /// Takes a series off the page and sets it to zero; `false` when there is none of these values.
@@ -402,7 +423,7 @@ impl<M: Metric> Family<M> {
     pub fn remove(&self, values: &[&str]) -> bool {
         self.catch_up();
         let table = &self.0.table;
-        table.get(table.hash(values), values).is_some_and(|metric| self.take_off(metric))
+        table.get(table.hash(values), values).is_some_and(|entry| self.take_off(entry))
     }
 
     /// Takes all series off the page whose labels are these among others; returns how many there were.
@@ -414,30 +435,31 @@ impl<M: Metric> Family<M> {
         let places: Option<Vec<_>> =
             labels.iter().map(|(name, value)| Some((names.iter().position(|n| n == name)?, *value))).collect();
         let Some(places) = places else { return 0 };
-        let matches = |metric: &&M| {
-            unpack(&metric.cell().series().packed)
+        let matches = |entry: &&Entry<M>| {
+            unpack(&entry.metric.cell().series().packed)
                 .is_some_and(|values| places.iter().all(|(i, value)| values.get(*i) == Some(value)))
         };
-        self.0.table.iter().filter(matches).filter(|metric| self.take_off(*metric)).count()
+        self.0.table.iter().filter(matches).filter(|entry| self.take_off(entry)).count()
     }
 
     /// Takes all series off the page and sets them to zero.
     pub fn clear(&self) {
         self.catch_up();
-        for metric in self.0.table.iter() {
-            self.take_off(metric);
+        for entry in self.0.table.iter() {
+            self.take_off(entry);
         }
         if self.0.desc.labels.is_empty() {
             self.with(&[]);
         }
     }
 
-    fn take_off(&self, metric: &M) -> bool {
-        let cell = metric.cell();
+    fn take_off(&self, entry: &Entry<M>) -> bool {
+        let cell = entry.metric.cell();
         let life = cell.life();
         if life == Life::Absent || !cell.change_life(life, Life::Absent) {
             return false;
         }
+        entry.set_alive(false);
         cell.clear();
         if matches!(life, Life::Born(_)) {
             self.0.alive.fetch_sub(1, Ordering::Relaxed);
@@ -456,8 +478,8 @@ impl<M: Metric> Family<M> {
         let (Ok(mut seen), false) = (inner.idle.try_lock(), inner.desc.labels.is_empty()) else { return 0 };
         let now = Instant::now();
         let mut expired = 0;
-        for metric in inner.table.iter() {
-            let cell = metric.cell();
+        for item in inner.table.iter() {
+            let cell = item.metric.cell();
             let print = cell.fingerprint();
             let entry = seen.entry(cell.series().packed.clone()).or_insert((print, now));
             let changed = entry.0 != print;
@@ -467,12 +489,13 @@ impl<M: Metric> Family<M> {
             match cell.life() {
                 Life::Born(t) if now.duration_since(entry.1) >= idle => {
                     if cell.change_life(Life::Born(t), Life::Expired(t)) {
+                        item.set_alive(false);
                         inner.alive.fetch_sub(1, Ordering::Relaxed);
                         self.note_removal();
                         expired += 1;
                     }
                 }
-                Life::Expired(_) if changed && self.reserve(usize::MAX) => self.revive(metric),
+                Life::Expired(_) if changed && self.reserve(usize::MAX) => self.revive(item),
                 _ => {}
             }
         }
@@ -494,7 +517,7 @@ impl<M: Metric> Family<M> {
     fn sorted(&self) -> Arc<[M]> {
         let inner = &*self.0;
         let sort = || {
-            let mut cells: Vec<M> = inner.table.iter().cloned().collect();
+            let mut cells: Vec<M> = inner.table.iter().map(|entry| entry.metric.clone()).collect();
             cells.sort_by(|a, b| a.cell().labels().as_str().cmp(b.cell().labels().as_str()));
             Arc::from(cells)
         };
@@ -508,13 +531,21 @@ impl<M: Metric> Family<M> {
     pub(crate) fn write(&self, writer: &mut Writer) {
         let desc = &self.0.desc;
         let mut begun = false;
-        for metric in self.sorted().iter() {
-            let Life::Born(born) = metric.cell().life() else { continue };
-            if !begun {
-                begun = true;
-                writer.family(&desc.name, M::KIND, &desc.unit, &desc.help);
+        for metrics in self.sorted().chunks(AHEAD) {
+            // The cells are in the order of their birth, so nearly each is a miss of the cache: asking for many at
+            // once lets the processor fetch them at the same time.
+            let mut lives = [Life::Absent; AHEAD];
+            for (life, metric) in lives.iter_mut().zip(metrics) {
+                *life = metric.cell().life();
             }
-            metric.write(writer, self.0.setting.created.then_some(born));
+            for (metric, life) in metrics.iter().zip(lives) {
+                let Life::Born(born) = life else { continue };
+                if !begun {
+                    begun = true;
+                    writer.family(&desc.name, M::KIND, &desc.unit, &desc.help);
+                }
+                metric.write(writer, self.0.setting.created.then_some(born));
+            }
         }
     }
 }

@@ -172,7 +172,7 @@ pub(crate) fn seconds_since_epoch() -> f64 {
 impl Metric for Gauge {
     const KIND: MetricType = MetricType::Gauge;
 
-    fn lines(_: &Shape) -> usize {
+    fn lines(_: &Shape, _: usize) -> usize {
         1
     }
 

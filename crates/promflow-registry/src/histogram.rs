@@ -13,6 +13,7 @@ use crate::memory::{Block, LINE_WORDS};
 use crate::metric::{Cell, Metric};
 use crate::native::{self, NativeSnapshot};
 use crate::series::Series;
+use crate::stripe::Stripes;
 use crate::sync::Ordering;
 
 const SUM: usize = 1;
@@ -27,6 +28,7 @@ const COUNTS: usize = 2;
 pub struct Histogram {
     cell: Cell,
     bounds: Arc<[f64]>,
+    stripes: Stripes,
     native: bool,
 }
 
@@ -43,10 +45,11 @@ impl Histogram {
             return;
         }
         let bucket = bucket_of(&self.bounds, value);
-        self.cell.block().word(COUNTS + bucket).fetch_add(1, Ordering::Relaxed);
-        add_f64(&self.cell.head()[SUM], value);
+        let (block, line) = (self.cell.block(), self.stripes.own_line());
+        block.word(line * LINE_WORDS + COUNTS + bucket).fetch_add(1, Ordering::Relaxed);
+        add_f64(&block.line(line)[SUM], value);
         if self.native {
-            native::observe(self.cell.block(), COUNTS + self.bounds.len() + 1, self.cell.series(), value);
+            native::observe(block, self.first_native(), self.cell.series(), value);
         }
     }
 
@@ -74,12 +77,13 @@ impl Histogram {
 
     /// Counts the observations.
     pub fn count(&self) -> u64 {
-        self.counts().sum()
+        self.bucket_counts().iter().sum()
     }
 
     /// Returns the sum of the observations.
     pub fn sum(&self) -> f64 {
-        f64::from_bits(self.cell.head()[SUM].load(Ordering::Relaxed))
+        let sum = |line| f64::from_bits(self.cell.block().line(line)[SUM].load(Ordering::Relaxed));
+        self.stripes.all_lines().map(sum).sum()
     }
 
     /// Returns the upper bounds of the classic buckets, without infinity.
@@ -89,7 +93,13 @@ impl Histogram {
 
     /// Counts the observations by classic bucket, not cumulative: one more than bounds.
     pub fn bucket_counts(&self) -> Vec<u64> {
-        self.counts().collect()
+        let mut counts = vec![0; self.bounds.len() + 1];
+        for line in self.stripes.all_lines() {
+            for (i, count) in counts.iter_mut().enumerate() {
+                *count += self.cell.block().word(line * LINE_WORDS + COUNTS + i).load(Ordering::Relaxed);
+            }
+        }
+        counts
     }
 
     /// Returns the native histogram: exponential buckets where the metric has them, and else its own bounds as a
@@ -97,17 +107,21 @@ impl Histogram {
     pub fn native(&self) -> NativeSnapshot {
         match self.native {
             true => {
-                let first = COUNTS + self.bounds.len() + 1;
-                native::snapshot(self.cell.block(), first, self.cell.series(), self.sum())
+                native::snapshot(self.cell.block(), self.first_native(), self.cell.series(), self.sum())
             }
             false => native::custom(&self.bounds, &self.bucket_counts(), self.sum()),
         }
     }
 
-    fn counts(&self) -> impl Iterator<Item = u64> + '_ {
-        let block = self.cell.block();
-        (0..=self.bounds.len()).map(|i| block.word(COUNTS + i).load(Ordering::Relaxed))
+    /// Native buckets stand in the first stripe for all.
+    fn first_native(&self) -> usize {
+        COUNTS + self.bounds.len() + 1
     }
+}
+
+fn stripe_lines(shape: &Shape) -> usize {
+    let native = if shape.native.is_some() { native::OWN_WORDS } else { 0 };
+    (COUNTS + shape.bounds.len() + 1 + native).div_ceil(LINE_WORDS)
 }
 
 /// Finds the first bucket whose bound is not below a value.
@@ -138,14 +152,14 @@ impl Drop for Timer {
 impl Metric for Histogram {
     const KIND: MetricType = MetricType::Histogram;
 
-    fn lines(shape: &Shape) -> usize {
-        let native = if shape.native.is_some() { native::OWN_WORDS } else { 0 };
-        (COUNTS + shape.bounds.len() + 1 + native).div_ceil(LINE_WORDS)
+    fn lines(shape: &Shape, stripes: usize) -> usize {
+        stripes * stripe_lines(shape)
     }
 
     fn new(block: Block, series: Arc<Series>) -> Self {
         let (bounds, native) = (series.shape.bounds.clone(), series.shape.native.is_some());
-        Self { cell: Cell::new(block, series), bounds, native }
+        let stripes = Stripes::of(&block, stripe_lines(&series.shape));
+        Self { cell: Cell::new(block, series), bounds, stripes, native }
     }
 
     fn cell(&self) -> &Cell {

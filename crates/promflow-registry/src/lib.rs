@@ -50,6 +50,7 @@ mod registry;
 mod series;
 mod shared;
 mod state;
+mod stripe;
 mod summary;
 mod sync;
 mod table;

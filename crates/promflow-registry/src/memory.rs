@@ -124,6 +124,14 @@ impl Block {
         unsafe { &self.first.as_ref().0 }
     }
 
+    /// Returns the words of a line.
+    ///
+    /// Panics: when it is beyond the block.
+    #[inline]
+    pub(crate) fn line(&self, i: usize) -> &[AtomicU64; LINE_WORDS] {
+        &self.lines()[i].0
+    }
+
     /// Returns a word, counted from the first of the block.
     ///
     /// Panics: when it is beyond the block.

@@ -26,7 +26,7 @@ pub trait Metric: sealed::Sealed + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     const KIND: MetricType;
     #[doc(hidden)]
-    fn lines(shape: &Shape) -> usize;
+    fn lines(shape: &Shape, stripes: usize) -> usize;
     #[doc(hidden)]
     fn new(block: Block, series: Arc<Series>) -> Self;
     #[doc(hidden)]

@@ -25,6 +25,7 @@ use crate::metric::Metric;
 use crate::series::Home;
 use crate::shared::{ArenaError, Record, Shared, SharedOptions, Sink};
 use crate::state::{Info, StateSet};
+use crate::stripe;
 use crate::summary::Summary;
 
 /// How many series a family may have unless told otherwise.
@@ -109,6 +110,7 @@ struct State {
 struct Inner {
     options: Options,
     arena: Arc<Arena>,
+    stripes: usize,
     state: RwLock<State>,
     warn: WarningHook,
     overflowed: OnceLock<Family<Counter>>,
@@ -164,7 +166,8 @@ impl Registry {
     fn with_arena(arena: Arena, options: Options) -> Result<Self, ArenaError> {
         let arena = Arc::new(arena);
         let (state, overflowed) = (RwLock::default(), OnceLock::new());
-        let inner = Arc::new(Inner { options, arena, state, warn: Arc::default(), overflowed });
+        let stripes = stripe::count();
+        let inner = Arc::new(Inner { options, arena, stripes, state, warn: Arc::default(), overflowed });
         if let Some(shared) = inner.arena.shared() {
             let sink: Arc<dyn Sink> = inner.clone();
             shared.set_sink(Arc::downgrade(&sink) as Weak<dyn Sink>);
@@ -478,8 +481,13 @@ impl Inner {
     /// Adds a family, unless one was added meanwhile; `record` is its line in a shared arena.
     fn add<M: Metric>(&self, desc: Desc, record: u32) -> Result<Family<M>, RegisterError> {
         let setting = Setting {
-            home: Home { arena: self.arena.clone(), family: record },
+            home: Home {
+                arena: self.arena.clone(),
+                family: record,
+                removals: self.arena.shared().map(|shared| shared.header().clone()),
+            },
             series_limit: self.options.series_limit,
+            stripes: self.stripes,
             created: self.options.created_timestamps,
             warn: self.warn.clone(),
             overflowed: self.overflowed.get().filter(|family| family.name() != desc.name).cloned(),

@@ -35,6 +35,8 @@ pub(crate) struct Home {
     pub(crate) arena: Arc<Arena>,
     /// The line of the family's record in a shared arena.
     pub(crate) family: u32,
+    /// In a shared arena, where all processes count the series that were removed and brought back.
+    pub(crate) removals: Option<Block>,
 }
 
 impl std::fmt::Debug for Home {

@@ -39,7 +39,8 @@ const VERSION_WORD: usize = 1;
 const CAPACITY_WORD: usize = 2;
 const COMMITTED_WORD: usize = 3;
 const ALLOCATED_WORD: usize = 4;
-const REMOVALS_WORD: usize = 5;
+/// The word that counts the series that were removed and brought back.
+pub(crate) const REMOVALS: usize = 5;
 
 const HEADER_LINES: u64 = 1;
 /// By how much the file grows at least.
@@ -141,6 +142,11 @@ impl Shared {
         let _ = self.sink.set(sink);
     }
 
+    /// Returns the first line of the file, where [`REMOVALS`] is.
+    pub(crate) fn header(&self) -> &Block {
+        &self.header
+    }
+
     /// Returns the path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -153,12 +159,12 @@ impl Shared {
 
     /// Counts the series that were removed and brought back, by all processes.
     pub(crate) fn removals(&self) -> u64 {
-        self.header.word(REMOVALS_WORD).load(Ordering::Relaxed)
+        self.header.word(REMOVALS).load(Ordering::Relaxed)
     }
 
     /// Tells the other processes that a series was removed or brought back.
     pub(crate) fn note_removal(&self) {
-        self.header.word(REMOVALS_WORD).fetch_add(1, Ordering::Relaxed);
+        self.header.word(REMOVALS).fetch_add(1, Ordering::Relaxed);
     }
 
     /// Hands the records that were appended since the last time to the sink.

@@ -54,7 +54,7 @@ impl StateSet {
 impl Metric for StateSet {
     const KIND: MetricType = MetricType::StateSet;
 
-    fn lines(_: &Shape) -> usize {
+    fn lines(_: &Shape, _: usize) -> usize {
         1
     }
 
@@ -80,7 +80,7 @@ pub struct Info(Cell);
 impl Metric for Info {
     const KIND: MetricType = MetricType::Info;
 
-    fn lines(_: &Shape) -> usize {
+    fn lines(_: &Shape, _: usize) -> usize {
         1
     }
 

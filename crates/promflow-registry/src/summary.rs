@@ -45,7 +45,7 @@ impl Summary {
 impl Metric for Summary {
     const KIND: MetricType = MetricType::Summary;
 
-    fn lines(_: &Shape) -> usize {
+    fn lines(_: &Shape, _: usize) -> usize {
         1
     }
 

@@ -7,6 +7,7 @@
 //! rows that were outgrown take as much memory as half of the last one. A reader that sees an old row finds all that
 //! was in it, and asks again under the lock for what it misses.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::hash::Seeds;
@@ -21,9 +22,23 @@ const ROWS_MAX: usize = 32;
 const INLINE_BYTES: usize = 47;
 
 /// A key and its cell.
-struct Entry<M> {
-    metric: M,
+pub(crate) struct Entry<M> {
+    pub(crate) metric: M,
+    /// Whether the series is on the page, as far as this process knows. It stands here and not in the cell, so that a
+    /// lookup reads no line that others write.
+    alive: AtomicBool,
     key: Key,
+}
+
+impl<M> Entry<M> {
+    #[inline]
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_alive(&self, alive: bool) {
+        self.alive.store(alive, Ordering::Relaxed);
+    }
 }
 
 enum Key {
@@ -80,17 +95,17 @@ impl<M> Table<M> {
     ///
     /// Cost: usually one or two slots are read and one key compared.
     #[inline]
-    pub(crate) fn get(&self, hash: u64, values: &[&str]) -> Option<&M> {
+    pub(crate) fn get(&self, hash: u64, values: &[&str]) -> Option<&Entry<M>> {
         self.find(hash, |packed| is_packed(packed, values))
     }
 
     #[inline]
-    fn find(&self, hash: u64, is_key: impl Fn(&[u8]) -> bool) -> Option<&M> {
+    fn find(&self, hash: u64, is_key: impl Fn(&[u8]) -> bool) -> Option<&Entry<M>> {
         let row = self.rows[self.last.load(Ordering::Acquire)].get()?;
         for slot in walk(row, hash) {
             let (found, entry) = slot.get()?;
             if *found == hash && is_key(entry.key.bytes()) {
-                return Some(&entry.metric);
+                return Some(entry);
             }
         }
         None
@@ -98,16 +113,16 @@ impl<M> Table<M> {
 
     /// Inserts a cell; the one returned is another's when that came first, and the flag then is false. There is none
     /// when the table is full.
-    pub(crate) fn insert(&self, hash: u64, packed: &[u8], metric: M) -> Option<(&M, bool)> {
+    pub(crate) fn insert(&self, hash: u64, packed: &[u8], metric: M, alive: bool) -> Option<(&Entry<M>, bool)> {
         let _births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.find(hash, |key| key == packed) {
             return Some((known, false));
         }
         let row = self.room()?;
         let slot = walk(row, hash).find(|slot| slot.get().is_none())?;
-        let _ = slot.set((hash, Arc::new(Entry { metric, key: Key::new(packed) })));
+        let _ = slot.set((hash, Arc::new(Entry { metric, alive: AtomicBool::new(alive), key: Key::new(packed) })));
         self.len.fetch_add(1, Ordering::Release);
-        slot.get().map(|(_, entry)| (&entry.metric, true))
+        slot.get().map(|(_, entry)| (&**entry, true))
     }
 
     /// Returns a row with a free slot, which is the last one.
@@ -128,9 +143,9 @@ impl<M> Table<M> {
     }
 
     /// Walks over all cells, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &M> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry<M>> {
         let row = self.rows[self.last.load(Ordering::Acquire)].get();
-        row.into_iter().flatten().filter_map(|slot| Some(&slot.get()?.1.metric))
+        row.into_iter().flatten().filter_map(|slot| Some(&*slot.get()?.1))
     }
 
     /// Counts the cells, those of removed series among them.
