@@ -17,9 +17,10 @@ use workload::Workload;
 const USAGE: &str = "usage: promflow-bench [--json] [--rounds N]";
 const ROUNDS: usize = 25;
 const BATCH: u64 = 100_000;
-const BATCH_TOGETHER: u64 = 400_000;
+/// How often two threads are sent to meet in a round.
+const MEETINGS: usize = 10;
 /// Which part of their time two threads have to run beside each other.
-const OVERLAP_MIN: f64 = 0.9;
+const OVERLAP_MIN: f64 = 0.8;
 const PAGES: usize = 4;
 const REQUESTS: u32 = 4_000;
 
@@ -128,20 +129,21 @@ fn together(work: &Work) -> f64 {
     let run = || {
         barrier.wait();
         let start = Instant::now();
-        work(BATCH_TOGETHER);
+        work(BATCH);
         (start, Instant::now())
     };
-    std::thread::scope(|scope| {
-        let other = scope.spawn(run);
-        let own = run();
-        let other = other.join().expect("BUG: the other thread ended early");
-        let wall = own.1.max(other.1) - own.0.min(other.0);
-        let both = own.1.min(other.1).saturating_duration_since(own.0.max(other.0));
-        match both.as_secs_f64() < OVERLAP_MIN * wall.as_secs_f64() {
-            true => f64::INFINITY,
-            false => wall.as_nanos() as f64 / BATCH_TOGETHER as f64,
-        }
-    })
+    let meet = || {
+        std::thread::scope(|scope| {
+            let other = scope.spawn(run);
+            let own = run();
+            let other = other.join().expect("BUG: the other thread ended early");
+            let wall = own.1.max(other.1) - own.0.min(other.0);
+            let both = own.1.min(other.1).saturating_duration_since(own.0.max(other.0));
+            (both.as_secs_f64() >= OVERLAP_MIN * wall.as_secs_f64())
+                .then(|| wall.as_nanos() as f64 / BATCH as f64)
+        })
+    };
+    (0..MEETINGS).find_map(|_| meet()).unwrap_or(f64::INFINITY)
 }
 
 fn print_table(rows: &[Row], plain_ns: f64, added: &[(&str, f64)]) {

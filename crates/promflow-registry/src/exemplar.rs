@@ -70,8 +70,13 @@ pub(crate) fn keep(
 }
 
 /// Reads the exemplar of a bucket, unless it is being written.
+#[inline]
 pub(crate) fn read(series: &Series, slot: usize) -> Option<Exemplar> {
-    let block: &Block = series.extension(EXTENSION)?;
+    // Most series have none: that is asked without a call.
+    series.extension(EXTENSION).and_then(|block| read_slot(block, slot))
+}
+
+fn read_slot(block: &Block, slot: usize) -> Option<Exemplar> {
     if (slot + 1) * SLOT_WORDS > block.len() {
         return None;
     }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ use crate::summary::Summary;
 
 /// How many series a family may have unless told otherwise.
 pub const DEFAULT_SERIES_LIMIT: usize = 2000;
+
+/// How long a page is taken to be before the first was written.
+const PAGE_BYTES_MIN: usize = 4096;
 
 /// The metric that counts, by metric, how often a series beyond the limit was asked for.
 const OVERFLOWED: &str = "promflow_series_overflowed_total";
@@ -114,6 +118,8 @@ struct Inner {
     state: RwLock<State>,
     warn: WarningHook,
     overflowed: OnceLock<Family<Counter>>,
+    /// The length of the last page.
+    page_bytes: AtomicUsize,
 }
 
 /// A set of metrics that are exposed together.
@@ -166,8 +172,8 @@ impl Registry {
     fn with_arena(arena: Arena, options: Options) -> Result<Self, ArenaError> {
         let arena = Arc::new(arena);
         let (state, overflowed) = (RwLock::default(), OnceLock::new());
-        let stripes = stripe::count();
-        let inner = Arc::new(Inner { options, arena, stripes, state, warn: Arc::default(), overflowed });
+        let (stripes, page_bytes) = (stripe::count(), AtomicUsize::new(PAGE_BYTES_MIN));
+        let inner = Arc::new(Inner { options, arena, stripes, state, warn: Arc::default(), overflowed, page_bytes });
         if let Some(shared) = inner.arena.shared() {
             let sink: Arc<dyn Sink> = inner.clone();
             shared.set_sink(Arc::downgrade(&sink) as Weak<dyn Sink>);
@@ -418,7 +424,11 @@ impl Registry {
     ///
     /// Cost: nobody waits who counts; who registers waits no longer than it takes to copy the list of families.
     pub fn encode(&self, format: Format) -> Vec<u8> {
-        self.encode_into(Writer::new(format))
+        // About as long as the last one, so that it is not copied again and again while it grows.
+        let room = self.inner.page_bytes.load(Ordering::Relaxed);
+        let page = self.encode_into(Writer::with_buffer(format, Vec::with_capacity(room + room / 8)));
+        self.inner.page_bytes.store(page.len(), Ordering::Relaxed);
+        page
     }
 
     /// Writes a page with a writer that was set up for what the scraper asked for.
