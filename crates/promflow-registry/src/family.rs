@@ -249,6 +249,9 @@ impl<M: Metric> Family<M> {
 
     /// Counts one more series on the page, unless the limit is reached.
     fn reserve(&self, limit: usize) -> bool {
+        // The overflow series has a place of its own.
+        let overflow = self.overflow_entry().is_some_and(Entry::is_alive);
+        let limit = limit.saturating_add(usize::from(overflow));
         let alive = &self.0.alive;
         let reserved = alive.fetch_add(1, Ordering::Relaxed) < limit;
         if !reserved {
@@ -359,13 +362,16 @@ impl<M: Metric> Family<M> {
         }
     }
 
-    /// Returns the overflow series, and counts that it was asked for.
+    fn overflow_entry(&self) -> Option<&Entry<M>> {
+        let (table, key) = (&self.0.table, &*self.0.overflow_key);
+        table.get(table.hash(key), key)
+    }
+
+    /// Returns the overflow series, which is on the page from now on.
     fn overflow(&self) -> &M {
-        let inner = &*self.0;
-        let key = &*inner.overflow_key;
-        let entry = inner.table.get(inner.table.hash(key), key).expect("BUG: a family without overflow series");
+        let entry = self.overflow_entry().expect("BUG: a family without overflow series");
         if !entry.metric.cell().is_alive() {
-            inner.alive.fetch_add(1, Ordering::Relaxed);
+            self.0.alive.fetch_add(1, Ordering::Relaxed);
             self.revive(entry);
         }
         &entry.metric
