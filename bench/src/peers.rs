@@ -47,12 +47,15 @@ pub(crate) fn promflow(work: &'static Workload) -> Peer {
 }
 
 pub(crate) fn prometheus(work: &'static Workload) -> Peer {
-    use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
+    use prometheus::{
+        Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+    };
     let inc = IntCounter::new("inc_total", "Increments.").unwrap();
     let family = IntCounterVec::new(Opts::new("lookup_total", "Lookups."), &["method", "path"]).unwrap();
     let options = HistogramOpts::new("observe_seconds", "Observations.").buckets(BOUNDS.to_vec());
     let histogram = Histogram::with_opts(options).unwrap();
-    let requests = IntCounterVec::new(Opts::new("http_requests_total", "Requests."), &["method", "path"]).unwrap();
+    let requests =
+        IntCounterVec::new(Opts::new("http_requests_total", "Requests."), &["method", "path"]).unwrap();
     let page = Registry::new();
     page.register(Box::new(requests.clone())).unwrap();
     for i in 0..SERIES {

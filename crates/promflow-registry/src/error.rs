@@ -129,7 +129,10 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SeriesLimit { metric, limit } => {
-                write!(f, "metric {metric:?} reached its limit of {limit} series: further label values share one")
+                write!(
+                    f,
+                    "metric {metric:?} reached its limit of {limit} series: further label values share one"
+                )
             }
             Self::Arena { metric, error } => write!(f, "metric {metric:?} got no further series: {error}"),
         }

@@ -30,13 +30,7 @@ const LABEL_CHARS_MAX: usize = 128;
 const LOCK_TIMEOUT_MS: u64 = 1000;
 
 /// Keeps an exemplar in the slot of a bucket; `false` when it was not kept.
-pub(crate) fn keep(
-    series: &Series,
-    slot: usize,
-    slots: usize,
-    value: f64,
-    labels: &[(&str, &str)],
-) -> bool {
+pub(crate) fn keep(series: &Series, slot: usize, slots: usize, value: f64, labels: &[(&str, &str)]) -> bool {
     let texts: Vec<&str> = labels.iter().flat_map(|(name, value)| [*name, *value]).collect();
     let packed = pack(&texts);
     let chars: usize = texts.iter().map(|text| text.chars().count()).sum();

@@ -64,7 +64,16 @@ impl GaugeMode {
     /// Finds a mode by prometheus_client's name, such as `livesum`.
     pub fn from_name(name: &str) -> Option<Self> {
         let names = [
-            "shared", "all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent",
+            "shared",
+            "all",
+            "liveall",
+            "min",
+            "livemin",
+            "max",
+            "livemax",
+            "sum",
+            "livesum",
+            "mostrecent",
             "livemostrecent",
         ];
         names.iter().position(|n| *n == name).map(|i| Self::ALL[i])
@@ -80,10 +89,7 @@ impl GaugeMode {
 
     /// Tells whether only processes that run count.
     pub(crate) fn is_live(self) -> bool {
-        matches!(
-            self,
-            Self::LiveAll | Self::LiveMin | Self::LiveMax | Self::LiveSum | Self::LiveMostRecent
-        )
+        matches!(self, Self::LiveAll | Self::LiveMin | Self::LiveMax | Self::LiveSum | Self::LiveMostRecent)
     }
 }
 

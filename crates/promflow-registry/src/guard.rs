@@ -63,6 +63,8 @@ fn bounded<'a>(value: &'a str, bound: &'a Option<Bound>) -> &'a str {
         None => value,
         Some(Bound::Allowed(allowed)) if allowed.contains(value) => value,
         Some(Bound::Allowed(_)) => OVERFLOW,
-        Some(Bound::Buckets(names)) => &names[(checksum(&[], value.as_bytes()) % names.len() as u64) as usize],
+        Some(Bound::Buckets(names)) => {
+            &names[(checksum(&[], value.as_bytes()) % names.len() as u64) as usize]
+        }
     }
 }

@@ -106,9 +106,7 @@ impl Histogram {
     /// native histogram with custom buckets.
     pub fn native(&self) -> NativeSnapshot {
         match self.native {
-            true => {
-                native::snapshot(self.cell.block(), self.first_native(), self.cell.series(), self.sum())
-            }
+            true => native::snapshot(self.cell.block(), self.first_native(), self.cell.series(), self.sum()),
             false => native::custom(&self.bounds, &self.bucket_counts(), self.sum()),
         }
     }
@@ -173,12 +171,8 @@ impl Metric for Histogram {
             Some(_) => (0..counts.len()).map(|slot| exemplar::read(series, slot)).collect(),
             None => Vec::new(),
         };
-        let point = HistogramPoint {
-            bounds: &self.bounds,
-            counts: &counts,
-            sum: self.sum(),
-            exemplars: &exemplars,
-        };
+        let point =
+            HistogramPoint { bounds: &self.bounds, counts: &counts, sum: self.sum(), exemplars: &exemplars };
         writer.histogram(self.cell.labels(), point, created);
     }
 }

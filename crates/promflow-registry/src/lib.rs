@@ -47,6 +47,8 @@ mod native;
 mod process_slots;
 mod ranked;
 mod registry;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod series;
 mod shared;
 mod state;

@@ -95,7 +95,7 @@ pub struct NativeSnapshot {
 
 /// Chooses the finest schema whose bounds differ by no more than a factor.
 fn schema_of(factor: f64) -> i8 {
-    if !(factor > 1.0) {
+    if factor.is_nan() || factor <= 1.0 {
         return SCHEMA_MAX;
     }
     let schema = -(factor.log2().log2()).floor();
@@ -163,7 +163,16 @@ pub(crate) fn snapshot(block: &Block, first: usize, series: &Series, sum: f64) -
     let count = zero_count + sides.iter().flat_map(BTreeMap::values).sum::<u64>();
     let [positive, negative] = sides.map(|side| side.into_iter().collect());
     let zero_threshold = shape.zero_threshold;
-    NativeSnapshot { schema, zero_threshold, zero_count, count, sum, positive, negative, custom_bounds: Vec::new() }
+    NativeSnapshot {
+        schema,
+        zero_threshold,
+        zero_count,
+        count,
+        sum,
+        positive,
+        negative,
+        custom_bounds: Vec::new(),
+    }
 }
 
 /// Makes a native histogram with custom buckets of a classic one.

@@ -96,7 +96,8 @@ pub(crate) fn combined(series: &Series) -> Option<f64> {
 
 /// Lists the values of all processes that count, by their ids.
 pub(crate) fn by_process(series: &Series) -> Vec<(u32, f64)> {
-    let mut all: Vec<_> = counted(series).iter().map(|slot| ((slot.owner >> 32) as u32, slot.value)).collect();
+    let mut all: Vec<_> =
+        counted(series).iter().map(|slot| ((slot.owner >> 32) as u32, slot.value)).collect();
     all.sort_by_key(|(pid, _)| *pid);
     all
 }
@@ -140,9 +141,9 @@ fn claim(series: &Series, me: u64) -> Option<usize> {
         _ => None,
     };
     let number = free.or_else(|| {
-        (0..).map_while(|n| Some((n, word(series, n, OWNER)?))).find_map(|(n, owner)| {
-            (owner.load(Ordering::Relaxed) == 0).then_some(n)
-        })
+        (0..)
+            .map_while(|n| Some((n, word(series, n, OWNER)?)))
+            .find_map(|(n, owner)| (owner.load(Ordering::Relaxed) == 0).then_some(n))
     })?;
     word(series, number, OWNER)?.store(0, Ordering::Release);
     store(series, number, 0.0);
@@ -159,7 +160,8 @@ fn store(series: &Series, number: usize, value: f64) {
 
 /// Notes the time, where the mode asks for it.
 fn touch(series: &Series, number: usize) {
-    let asks = matches!(series.shape.mode, GaugeMode::MostRecent | GaugeMode::LiveMostRecent | GaugeMode::All);
+    let asks =
+        matches!(series.shape.mode, GaugeMode::MostRecent | GaugeMode::LiveMostRecent | GaugeMode::All);
     if asks && let Some(word) = word(series, number, TIME) {
         word.store(seconds_since_epoch().to_bits(), Ordering::Relaxed);
     }

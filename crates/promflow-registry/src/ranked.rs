@@ -61,7 +61,12 @@ impl<G> Groups<G> {
     ///
     /// Panics: when the number of values is not that of the label names.
     fn with<R>(&self, values: &[&str], new: impl FnOnce() -> G, run: impl FnOnce(&mut G, &str) -> R) -> R {
-        assert_eq!(values.len(), self.desc.labels.len(), "metric {:?}: number of label values", self.desc.name);
+        assert_eq!(
+            values.len(),
+            self.desc.labels.len(),
+            "metric {:?}: number of label values",
+            self.desc.name
+        );
         let mut rest = values.to_vec();
         let ranked = std::mem::take(&mut rest[self.place]);
         let mut groups = self.lock();

@@ -1,7 +1,7 @@
 //! The registry.
 
-use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+mod parts;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,13 +21,13 @@ use crate::family::{Family, Setting, WarningHook};
 use crate::gauge::Gauge;
 use crate::histogram::Histogram;
 use crate::label_set::LabelSet;
-use crate::memory::Block;
 use crate::metric::Metric;
 use crate::series::Home;
 use crate::shared::{ArenaError, Record, Shared, SharedOptions, Sink};
 use crate::state::{Info, StateSet};
 use crate::stripe;
 use crate::summary::Summary;
+use parts::{AnyFamily, Part, State};
 
 /// How many series a family may have unless told otherwise.
 pub const DEFAULT_SERIES_LIMIT: usize = 2000;
@@ -53,62 +53,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { series_limit: DEFAULT_SERIES_LIMIT, created_timestamps: false, idle_timeout: None }
     }
-}
-
-trait AnyFamily: Send + Sync {
-    fn desc(&self) -> &Desc;
-    fn write(&self, writer: &mut Writer);
-    fn expire_idle(&self, idle: Duration);
-    fn adopt(&self, packed: &[u8], block: Block);
-    fn adopt_extension(&self, packed: &[u8], index: usize, block: Block);
-    fn as_any(&self) -> &dyn Any;
-}
-
-impl<M: Metric> AnyFamily for Family<M> {
-    fn desc(&self) -> &Desc {
-        &self.0.desc
-    }
-
-    fn write(&self, writer: &mut Writer) {
-        Family::write(self, writer);
-    }
-
-    fn expire_idle(&self, idle: Duration) {
-        Family::expire_idle(self, idle);
-    }
-
-    fn adopt(&self, packed: &[u8], block: Block) {
-        Family::adopt(self, packed, block);
-    }
-
-    fn adopt_extension(&self, packed: &[u8], index: usize, block: Block) {
-        Family::adopt_extension(self, packed, index, block);
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// What writes a part of the page.
-#[derive(Clone)]
-enum Part {
-    Family(Arc<dyn AnyFamily>),
-    Collector(Arc<dyn Collector>),
-}
-
-type Hook = Arc<dyn Fn() + Send + Sync>;
-
-#[derive(Default)]
-struct State {
-    /// By name; a collector by the first of its names.
-    parts: BTreeMap<String, Part>,
-    /// Families by the lines of their records in a shared arena.
-    by_record: HashMap<u32, Arc<dyn AnyFamily>>,
-    /// Sample names, and the metrics that have them.
-    sample_names: HashMap<String, String>,
-    default_labels: Vec<(String, String)>,
-    hooks: Vec<Hook>,
 }
 
 struct Inner {
@@ -173,7 +117,8 @@ impl Registry {
         let arena = Arc::new(arena);
         let (state, overflowed) = (RwLock::default(), OnceLock::new());
         let (stripes, page_bytes) = (stripe::count(), AtomicUsize::new(PAGE_BYTES_MIN));
-        let inner = Arc::new(Inner { options, arena, stripes, state, warn: Arc::default(), overflowed, page_bytes });
+        let inner =
+            Arc::new(Inner { options, arena, stripes, state, warn: Arc::default(), overflowed, page_bytes });
         if let Some(shared) = inner.arena.shared() {
             let sink: Arc<dyn Sink> = inner.clone();
             shared.set_sink(Arc::downgrade(&sink) as Weak<dyn Sink>);
@@ -181,7 +126,8 @@ impl Registry {
         }
         let registry = Self { inner };
         let help = "Lookups of series beyond their metric's limit, counted in its overflow series.";
-        let registered = registry.metric(OVERFLOWED, help).labels(&["metric"]).series_limit(usize::MAX).counter();
+        let registered =
+            registry.metric(OVERFLOWED, help).labels(&["metric"]).series_limit(usize::MAX).counter();
         let overflowed = registered.map_err(|error| match error.kind {
             RegisterErrorKind::Arena(error) => error,
             kind => unreachable!("BUG: own metric is described wrongly: {kind:?}"),
@@ -388,9 +334,10 @@ impl Registry {
     /// Learns of the metrics that other processes registered.
     fn catch_up(&self, metric: &str) -> Result<(), RegisterError> {
         let Some(shared) = self.inner.arena.shared() else { return Ok(()) };
-        shared
-            .replay()
-            .map_err(|error| RegisterError { metric: metric.to_owned(), kind: RegisterErrorKind::Arena(error) })
+        shared.replay().map_err(|error| RegisterError {
+            metric: metric.to_owned(),
+            kind: RegisterErrorKind::Arena(error),
+        })
     }
 
     /// Puts labels on every series that the registry exposes, in place of those set before.
@@ -559,41 +506,6 @@ impl Sink for Inner {
                 }
             }
         }
-    }
-}
-
-impl State {
-    fn families(&self) -> impl Iterator<Item = &Arc<dyn AnyFamily>> {
-        self.parts.values().filter_map(|part| match part {
-            Part::Family(family) => Some(family),
-            Part::Collector(_) => None,
-        })
-    }
-
-    fn check(&self, desc: &Desc) -> Result<(), RegisterError> {
-        if let Some((label, _)) = self.default_labels.iter().find(|(name, _)| desc.labels.contains(name)) {
-            let kind = RegisterErrorKind::DefaultLabel(label.clone());
-            return Err(RegisterError { metric: desc.name.clone(), kind });
-        }
-        self.check_samples(&desc.name, &desc.sample_names())
-    }
-
-    fn check_samples(&self, metric: &str, samples: &[String]) -> Result<(), RegisterError> {
-        for sample in samples {
-            if let Some(owner) = self.sample_names.get(sample) {
-                let kind =
-                    RegisterErrorKind::TakenName { sample: sample.clone(), owner: owner.clone() };
-                return Err(RegisterError { metric: metric.to_owned(), kind });
-            }
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, name: String, samples: Vec<String>, part: Part) {
-        for sample in samples {
-            self.sample_names.insert(sample, name.clone());
-        }
-        self.parts.insert(name, part);
     }
 }
 

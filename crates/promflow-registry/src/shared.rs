@@ -124,7 +124,8 @@ impl Shared {
         let capacity = first[CAPACITY_WORD];
         let memory = Memory::map(&file, capacity as usize).map_err(|e| fail(ArenaErrorKind::from_io(&e)))?;
         let memory = Arc::new(memory);
-        let header = Block::new(&memory, 0, HEADER_LINES as usize).expect("BUG: no room for a checked header");
+        let header =
+            Block::new(&memory, 0, HEADER_LINES as usize).expect("BUG: no room for a checked header");
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -196,7 +197,11 @@ impl Shared {
     /// Appends a family, unless it exists by the time that the lock is held.
     pub(crate) fn create_family(&self, desc: &Desc, exists: impl Fn() -> bool) -> Result<(), ArenaError> {
         let payload = record::encode_desc(desc);
-        self.append(&Draft { kind: Kind::Family, family: 0, index: 0, payload: &payload, lines: 0 }, None, exists)
+        self.append(
+            &Draft { kind: Kind::Family, family: 0, index: 0, payload: &payload, lines: 0 },
+            None,
+            exists,
+        )
     }
 
     /// Appends a series, born at a time that is given as its bits, unless it exists by the time that the lock is held.
@@ -358,7 +363,7 @@ fn check_header(first: &[u64; 8], length: u64) -> Result<(), ArenaErrorKind> {
 
 /// Writes zeros over lines.
 fn fill(file: &File, from: u64, to: u64) -> io::Result<()> {
-    const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     let (mut at, end) = (from * LINE_BYTES as u64, to * LINE_BYTES as u64);
     while at < end {
         let piece = (end - at).min(ZEROS.len() as u64);

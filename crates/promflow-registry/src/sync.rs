@@ -1,14 +1,16 @@
-//! The atomics and once-cells of the lock-free parts: the standard library's, or under `--cfg shuttle` ones at which
+//! The atomics, once-cells and locks of the lock-free parts: the standard library's, or under `--cfg shuttle` ones at which
 //! the schedule checker may switch threads.
 
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{
-    OnceLock,
+    Mutex, OnceLock,
     atomic::{AtomicU64, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(shuttle)]
 pub(crate) use self::checked::OnceLock;
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::Mutex;
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 

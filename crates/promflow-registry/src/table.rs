@@ -8,11 +8,11 @@
 //! was in it, and asks again under the lock for what it misses.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::hash::Seeds;
 use crate::series::is_packed;
-use crate::sync::{AtomicUsize, OnceLock, Ordering};
+use crate::sync::{AtomicUsize, Mutex, OnceLock, Ordering};
 
 const FIRST_ROW_SLOTS: usize = 4;
 /// Rows double, and the longest has as many slots as there are lines in an arena.
@@ -113,14 +113,21 @@ impl<M> Table<M> {
 
     /// Inserts a cell; the one returned is another's when that came first, and the flag then is false. There is none
     /// when the table is full.
-    pub(crate) fn insert(&self, hash: u64, packed: &[u8], metric: M, alive: bool) -> Option<(&Entry<M>, bool)> {
+    pub(crate) fn insert(
+        &self,
+        hash: u64,
+        packed: &[u8],
+        metric: M,
+        alive: bool,
+    ) -> Option<(&Entry<M>, bool)> {
         let _births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.find(hash, |key| key == packed) {
             return Some((known, false));
         }
         let row = self.room()?;
         let slot = walk(row, hash).find(|slot| slot.get().is_none())?;
-        let _ = slot.set((hash, Arc::new(Entry { metric, alive: AtomicBool::new(alive), key: Key::new(packed) })));
+        let _ = slot
+            .set((hash, Arc::new(Entry { metric, alive: AtomicBool::new(alive), key: Key::new(packed) })));
         self.len.fetch_add(1, Ordering::Release);
         slot.get().map(|(_, entry)| (&**entry, true))
     }

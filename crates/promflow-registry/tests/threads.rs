@@ -30,7 +30,9 @@ fn count_in(registry: &Registry, threads: usize) {
                         gauge.with(&[]).add(1.0);
                         gauge.with(&[]).add(-1.0);
                         classic.with(&[&label]).observe((i % 5) as f64 * 0.25);
-                        native.with(&[]).observe_with_exemplar(2f64.powi((i % 40) as i32 - 20), &[("t", &label)]);
+                        native
+                            .with(&[])
+                            .observe_with_exemplar(2f64.powi((i % 40) as i32 - 20), &[("t", &label)]);
                     }
                 })
             })

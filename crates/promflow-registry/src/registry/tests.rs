@@ -281,7 +281,8 @@ fn guards_keep_label_values_few() {
 fn the_largest_users_are_shown_and_the_sum_is_exact() {
     let registry = Registry::new();
     let labels = ["user", "type"];
-    let used = registry.metric("credits_used_total", "Used.").labels(&labels).ranked_counter("user", 2).unwrap();
+    let used =
+        registry.metric("credits_used_total", "Used.").labels(&labels).ranked_counter("user", 2).unwrap();
     let mut total = 0.0;
     for i in 0..5000u64 {
         // Two users count much, thousands a little.
@@ -324,7 +325,10 @@ fn the_smallest_balances_are_shown() {
     left.set(&["u999"], -1.0);
     assert!(left.remove(&["u1"]));
     let page = text(&registry);
-    assert!(page.ends_with("credits_remaining{user=\"u2\"} 2\ncredits_remaining{user=\"u999\"} -1\n"), "{page}");
+    assert!(
+        page.ends_with("credits_remaining{user=\"u2\"} 2\ncredits_remaining{user=\"u999\"} -1\n"),
+        "{page}"
+    );
     assert!(registry.try_gauge("credits_remaining", "Left.", &[]).is_err());
 }
 
@@ -374,7 +378,8 @@ fn callbacks_and_collectors_write_at_their_place() {
     };
     registry.try_gauge_fn("a", "A.", &["k"], read).unwrap();
     registry.try_counter_fn("d_total", "D.", &[], |emit| emit(&[], 0.5)).unwrap();
-    let lines: Vec<String> = text(&registry).lines().filter(|l| !l.starts_with('#')).map(str::to_owned).collect();
+    let lines: Vec<String> =
+        text(&registry).lines().filter(|l| !l.starts_with('#')).map(str::to_owned).collect();
     assert_eq!(lines, ["a{k=\"x\"} 1", "a{k=\"y\"} 2", "b 0", "c_own 3", "d_total 0.5"]);
     assert!(registry.register_collector(Own).is_err() && registry.try_gauge("c_own", "C.", &[]).is_err());
     assert!(registry.unregister("c_own") && registry.unregister("b") && !registry.unregister("c_own"));
@@ -420,5 +425,8 @@ fn native_histograms_halve_their_resolution_and_lose_nothing() {
     let classic = registry.histogram("c", "C.", &[], &[1.0, 2.0]);
     classic.with(&[]).observe(1.5);
     let custom = classic.with(&[]).native();
-    assert_eq!((custom.schema, custom.positive, custom.custom_bounds), (SCHEMA_CUSTOM, vec![(1, 1)], vec![1.0, 2.0]));
+    assert_eq!(
+        (custom.schema, custom.positive, custom.custom_bounds),
+        (SCHEMA_CUSTOM, vec![(1, 1)], vec![1.0, 2.0])
+    );
 }
