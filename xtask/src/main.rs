@@ -1,5 +1,6 @@
 //! Developer tasks: `cargo xtask test` is what every landing runs.
 
+mod bench;
 mod peers;
 mod test;
 mod tidy;
@@ -15,6 +16,7 @@ Usage: cargo xtask TASK
   test      install the peers, then check format, lints and tidiness, and run all tests
   peers     install the peers only (Debian packages, without starting their services)
   tidy      check what the team agreed on: no machine paths, no leftovers, files of a readable size
+  bench     measure beside peers: `bench instrument [--json] [--rounds N]`
   docs      run the demo and draw the pictures of the README again
 ";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run_tests(rest),
         ["peers"] => peers::install(),
         ["tidy"] => tidy::run(),
+        ["bench", rest @ ..] => bench::run(rest),
         ["docs"] => draw_docs(),
         _ => {
             eprint!("{USAGE}");

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use promflow_exposition::Format;
+use promflow_exposition::{Negotiated, Writer};
 
 use crate::state::ApiState;
 
@@ -50,6 +50,7 @@ fn refused() -> Response {
 
 pub(crate) async fn metrics(State(state): State<Arc<ApiState>>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let format = Format::from_accept(accept);
-    ([(CONTENT_TYPE, format.content_type())], state.registry.encode(format)).into_response()
+    let negotiated = Negotiated::from_accept(accept);
+    let page = state.registry.encode_into(Writer::negotiated(&negotiated));
+    ([(CONTENT_TYPE, negotiated.content_type())], page).into_response()
 }

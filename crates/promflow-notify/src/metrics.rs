@@ -14,6 +14,7 @@ pub struct NotifyMetrics {
     errors: CounterFamily,
     dropped: CounterFamily,
     latency: SummaryFamily,
+    queue_length: GaugeFamily,
     queue_capacity: GaugeFamily,
     discovered: GaugeFamily,
     queues: Arc<Mutex<BTreeMap<String, Arc<Queue>>>>,
@@ -29,11 +30,11 @@ impl NotifyMetrics {
             &label,
         );
         let queues: Arc<Mutex<BTreeMap<String, Arc<Queue>>>> = Arc::default();
-        let watched = queues.clone();
+        let (watched, lengths) = (queues.clone(), queue_length.clone());
         registry.before_scrape(move || {
             let queues = watched.lock().expect("BUG: a thread panicked while it held the queues");
             for (url, queue) in &*queues {
-                queue_length.with(&[url]).set(queue.waiting() as f64);
+                lengths.with(&[url]).set(queue.waiting() as f64);
             }
         });
         Self {
@@ -57,6 +58,7 @@ impl NotifyMetrics {
                 "Latency for sending alert notifications.",
                 &label,
             ),
+            queue_length,
             queue_capacity: registry.gauge(
                 "prometheus_notifications_queue_capacity",
                 "The capacity of the alert notifications queue.",
@@ -89,8 +91,14 @@ impl NotifyMetrics {
             .insert(url.to_owned(), queue);
     }
 
+    /// Takes an Alertmanager's series off the page: it is gone.
     pub(crate) fn forget(&self, url: &str) {
         self.queues.lock().expect("BUG: a thread panicked while it held the queues").remove(url);
+        for family in [&self.sent, &self.errors, &self.dropped] {
+            family.remove(&[url]);
+        }
+        self.latency.remove(&[url]);
+        self.queue_length.remove(&[url]);
     }
 
     pub(crate) fn sent(&self, url: &str, alerts: usize, seconds: f64, failed: bool) {

@@ -185,4 +185,5 @@ fn an_alertmanager_that_stays_keeps_its_queue_and_one_that_goes_is_forgotten() {
     assert_eq!(fixture.notifier.alertmanagers()[0].sent_total, 1, "it is the same one");
     fixture.notifier.apply(Labels::empty(), Vec::new(), &[]).expect("applied");
     assert!(fixture.notifier.alertmanagers().is_empty());
+    assert!(!fixture.page().contains(&receiver.server.address()), "its series are gone too");
 }

@@ -1,30 +1,35 @@
 //! Counters.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use promflow_exposition::{Number, Writer};
 use promflow_model::MetricType;
 
-use crate::family::{Key, Metric};
+use crate::desc::Shape;
+use crate::exemplar;
+use crate::memory::{Block, LINE_WORDS};
+use crate::metric::{Cell, Metric};
+use crate::series::Series;
+use crate::stripe::Stripes;
+use crate::sync::{AtomicU64, Ordering};
+
+const WHOLE: usize = 1;
+const FRACTION: usize = 2;
 
 /// A value that only goes up.
 ///
 /// Whole and fractional parts are counted apart, so that whole steps cost one atomic addition and stay exact.
 #[derive(Clone, Debug)]
-pub struct Counter(Arc<Series>);
-
-#[derive(Debug)]
-struct Series {
-    key: Key,
-    whole: AtomicU64,
-    fraction_bits: AtomicU64,
+pub struct Counter {
+    cell: Cell,
+    stripes: Stripes,
 }
 
 impl Counter {
     /// Adds one.
     ///
     /// Cost: one atomic addition.
+    #[inline]
     pub fn inc(&self) {
         self.inc_by(1);
     }
@@ -32,8 +37,9 @@ impl Counter {
     /// Adds a whole number.
     ///
     /// Cost: one atomic addition.
+    #[inline]
     pub fn inc_by(&self, amount: u64) {
-        self.0.whole.fetch_add(amount, Ordering::Relaxed);
+        self.own()[WHOLE].fetch_add(amount, Ordering::Relaxed);
     }
 
     /// Adds an amount; a negative one, a NaN or an infinity is refused, as a counter never goes down.
@@ -46,9 +52,18 @@ impl Counter {
         if amount.fract() == 0.0 && amount < u64::MAX as f64 {
             self.inc_by(amount as u64);
         } else {
-            add_f64(&self.0.fraction_bits, amount);
+            add_f64(&self.own()[FRACTION], amount);
         }
         true
+    }
+
+    /// Adds one, and keeps labels such as a trace's as the example of what was counted last.
+    ///
+    /// Errors: `false` when no exemplar was kept, as another thread was keeping one or the labels are too long; the
+    /// counter goes up all the same.
+    pub fn inc_with_exemplar(&self, labels: &[(&str, &str)]) -> bool {
+        self.inc();
+        exemplar::keep(self.cell.series(), 0, 1, 1.0, labels)
     }
 
     /// Raises the counter to a total that is counted elsewhere, such as by the kernel; a lower total changes nothing.
@@ -57,8 +72,14 @@ impl Counter {
     pub fn advance_to(&self, total: f64) {
         if total.is_finite() {
             let raise = |bits| (f64::from_bits(bits) < total).then(|| total.to_bits());
-            let _ = self.0.fraction_bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise);
+            let fraction = &self.cell.head()[FRACTION];
+            let _ = fraction.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise);
         }
+    }
+
+    /// Sets the counter back to zero.
+    pub fn reset(&self) {
+        self.cell.clear();
     }
 
     /// Returns the value.
@@ -70,32 +91,52 @@ impl Counter {
     }
 
     fn number(&self) -> Number {
-        let whole = self.0.whole.load(Ordering::Relaxed);
-        match f64::from_bits(self.0.fraction_bits.load(Ordering::Relaxed)) {
-            0.0 => Number::Int(whole),
-            fraction => Number::Float(whole as f64 + fraction),
+        let (mut whole, mut fraction) = (0u64, 0.0);
+        for line in self.stripes.all_lines() {
+            let words = self.cell.block().line(line);
+            whole = whole.wrapping_add(words[WHOLE].load(Ordering::Relaxed));
+            fraction += f64::from_bits(words[FRACTION].load(Ordering::Relaxed));
         }
+        if fraction == 0.0 { Number::Int(whole) } else { Number::Float(whole as f64 + fraction) }
+    }
+
+    /// Returns the words that this thread counts in.
+    #[inline]
+    fn own(&self) -> &[AtomicU64; LINE_WORDS] {
+        self.cell.block().line(self.stripes.own_line())
     }
 }
 
 /// Adds to a float that is kept as its bits.
+#[inline]
 pub(crate) fn add_f64(bits: &AtomicU64, amount: f64) {
-    let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-    let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    let mut seen = bits.load(Ordering::Relaxed);
+    loop {
+        let sum = (f64::from_bits(seen) + amount).to_bits();
+        match bits.compare_exchange_weak(seen, sum, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return,
+            Err(changed) => seen = changed,
+        }
+    }
 }
 
 impl Metric for Counter {
     const KIND: MetricType = MetricType::Counter;
 
-    fn new(key: Key, _: &Arc<[f64]>) -> Self {
-        Self(Arc::new(Series { key, whole: AtomicU64::new(0), fraction_bits: AtomicU64::new(0) }))
+    fn lines(_: &Shape, stripes: usize) -> usize {
+        stripes
     }
 
-    fn key(&self) -> &Key {
-        &self.0.key
+    fn new(block: Block, series: Arc<Series>) -> Self {
+        Self { stripes: Stripes::of(&block, 1), cell: Cell::new(block, series) }
     }
 
-    fn write(&self, writer: &mut Writer) {
-        writer.counter(&self.0.key.labels, self.number(), self.0.key.created, None);
+    fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
+    fn write(&self, writer: &mut Writer, created: Option<f64>) {
+        let exemplar = exemplar::read(self.cell.series(), 0);
+        writer.counter(self.cell.labels(), self.number(), created, exemplar.as_ref());
     }
 }

@@ -1,35 +1,124 @@
 //! Gauges.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use promflow_exposition::Writer;
+use promflow_exposition::{LabelText, Writer};
 use promflow_model::MetricType;
 
 use crate::counter::add_f64;
-use crate::family::{Key, Metric, seconds_since_epoch};
+use crate::desc::Shape;
+use crate::memory::Block;
+use crate::metric::{Cell, Metric};
+use crate::process_slots::{self, Slots};
+use crate::series::Series;
+use crate::sync::Ordering;
+
+const VALUE: usize = 1;
+
+/// How a gauge of several processes is put together, in prometheus_client's names.
+///
+/// In a registry that is not shared, there is one process and every mode is [`GaugeMode::Shared`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GaugeMode {
+    /// All processes set and add to one value.
+    #[default]
+    Shared,
+    /// A series for each process, told apart by the label `pid`, those that ended among them.
+    All,
+    /// A series for each process that runs.
+    LiveAll,
+    /// The least of all values.
+    Min,
+    /// The least of the values of processes that run.
+    LiveMin,
+    /// The greatest of all values.
+    Max,
+    /// The greatest of the values of processes that run.
+    LiveMax,
+    /// The sum of all values.
+    Sum,
+    /// The sum of the values of processes that run: what is in progress.
+    LiveSum,
+    /// The value that was set last.
+    MostRecent,
+    /// The value that a running process set last.
+    LiveMostRecent,
+}
+
+impl GaugeMode {
+    const ALL: [Self; 11] = [
+        Self::Shared,
+        Self::All,
+        Self::LiveAll,
+        Self::Min,
+        Self::LiveMin,
+        Self::Max,
+        Self::LiveMax,
+        Self::Sum,
+        Self::LiveSum,
+        Self::MostRecent,
+        Self::LiveMostRecent,
+    ];
+
+    /// Finds a mode by prometheus_client's name, such as `livesum`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let names = [
+            "shared",
+            "all",
+            "liveall",
+            "min",
+            "livemin",
+            "max",
+            "livemax",
+            "sum",
+            "livesum",
+            "mostrecent",
+            "livemostrecent",
+        ];
+        names.iter().position(|n| *n == name).map(|i| Self::ALL[i])
+    }
+
+    pub(crate) fn to_code(self) -> u8 {
+        self as u8
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Tells whether only processes that run count.
+    pub(crate) fn is_live(self) -> bool {
+        matches!(self, Self::LiveAll | Self::LiveMin | Self::LiveMax | Self::LiveSum | Self::LiveMostRecent)
+    }
+}
 
 /// A value that goes up and down.
 #[derive(Clone, Debug)]
-pub struct Gauge(Arc<Series>);
-
-#[derive(Debug)]
-struct Series {
-    key: Key,
-    bits: AtomicU64,
+pub struct Gauge {
+    cell: Cell,
+    /// Absent where all processes share one value.
+    slots: Option<Arc<Slots>>,
 }
 
 impl Gauge {
     /// Sets the value.
     ///
-    /// Cost: one atomic store.
+    /// Cost: one atomic store; in a mode that tells processes apart, also the asking for the process's id.
+    #[inline]
     pub fn set(&self, value: f64) {
-        self.0.bits.store(value.to_bits(), Ordering::Relaxed);
+        match &self.slots {
+            None => self.cell.head()[VALUE].store(value.to_bits(), Ordering::Relaxed),
+            Some(slots) => slots.set(self.cell.series(), value),
+        }
     }
 
     /// Adds an amount, which may be negative.
     pub fn add(&self, amount: f64) {
-        add_f64(&self.0.bits, amount);
+        match &self.slots {
+            None => add_f64(&self.cell.head()[VALUE], amount),
+            Some(slots) => slots.add(self.cell.series(), amount),
+        }
     }
 
     /// Adds one.
@@ -42,6 +131,12 @@ impl Gauge {
         self.add(-1.0);
     }
 
+    /// Adds one, and takes it away when the guard is dropped.
+    pub fn track(&self) -> InProgress {
+        self.inc();
+        InProgress(self.clone())
+    }
+
     /// Sets the value to the time now.
     ///
     /// Units: seconds since the epoch.
@@ -49,24 +144,65 @@ impl Gauge {
         self.set(seconds_since_epoch());
     }
 
-    /// Returns the value.
+    /// Returns the value; in a mode that keeps processes apart on the page, that of this process.
     pub fn value(&self) -> f64 {
-        f64::from_bits(self.0.bits.load(Ordering::Relaxed))
+        let mode = self.cell.series().shape.mode;
+        match &self.slots {
+            None => f64::from_bits(self.cell.head()[VALUE].load(Ordering::Relaxed)),
+            Some(slots) if matches!(mode, GaugeMode::All | GaugeMode::LiveAll) => {
+                slots.own_value(self.cell.series())
+            }
+            Some(_) => process_slots::combined(self.cell.series()).unwrap_or(0.0),
+        }
     }
+}
+
+/// Counts one in a gauge until it is dropped.
+#[derive(Debug)]
+#[must_use = "a guard that is dropped at once counts nothing"]
+pub struct InProgress(Gauge);
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Returns the time now.
+///
+/// Units: seconds since the epoch.
+pub(crate) fn seconds_since_epoch() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64())
 }
 
 impl Metric for Gauge {
     const KIND: MetricType = MetricType::Gauge;
 
-    fn new(key: Key, _: &Arc<[f64]>) -> Self {
-        Self(Arc::new(Series { key, bits: AtomicU64::new(0) }))
+    fn lines(_: &Shape, _: usize) -> usize {
+        1
     }
 
-    fn key(&self) -> &Key {
-        &self.0.key
+    fn new(block: Block, series: Arc<Series>) -> Self {
+        let apart = series.shape.mode != GaugeMode::Shared && series.home.arena.shared().is_some();
+        Self { cell: Cell::new(block, series), slots: apart.then(Arc::default) }
     }
 
-    fn write(&self, writer: &mut Writer) {
-        writer.gauge(&self.0.key.labels, self.value());
+    fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
+    fn write(&self, writer: &mut Writer, _: Option<f64>) {
+        let series = self.cell.series();
+        if self.slots.is_none() {
+            writer.gauge(self.cell.labels(), self.value());
+        } else if matches!(series.shape.mode, GaugeMode::All | GaugeMode::LiveAll) {
+            for (pid, value) in process_slots::by_process(series) {
+                let mut labels: LabelText = self.cell.labels().clone();
+                labels.push("pid", &pid.to_string());
+                writer.gauge(&labels, value);
+            }
+        } else if let Some(value) = process_slots::combined(series) {
+            writer.gauge(self.cell.labels(), value);
+        }
     }
 }

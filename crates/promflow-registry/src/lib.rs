@@ -10,6 +10,11 @@
 //! Every family has a limit of series, on by default: beyond it, one series whose label values are [`OVERFLOW`]
 //! takes all, and `promflow_series_overflowed_total` says for which metric.
 //!
+//! Cells stand in an arena, which is memory of the process or a file that processes share
+//! ([`Registry::open_shared`]): forked and sibling processes then count into the same cells with the same atomic
+//! additions, each of them can write the page of all, and a process that ends loses nothing and leaves nothing to
+//! clean up. The rejected model, a file for each process, grows with every restart and is added up at every scrape.
+//!
 //! ```
 //! use promflow_registry::{Format, Registry};
 //!
@@ -23,22 +28,51 @@
 //! # Ok::<(), std::string::FromUtf8Error>(())
 //! ```
 
+mod arena;
+mod builder;
+mod collector;
 mod counter;
 mod desc;
+mod error;
+mod exemplar;
 mod family;
 mod gauge;
+mod guard;
+mod hash;
 mod histogram;
+mod label_set;
+mod memory;
+mod metric;
+mod native;
+mod process_slots;
+mod ranked;
 mod registry;
+#[cfg(all(test, shuttle))]
+mod schedules;
+mod series;
+mod shared;
+mod state;
+mod stripe;
 mod summary;
+mod sync;
 mod table;
 
+pub use builder::MetricBuilder;
+pub use collector::Collector;
 pub use counter::Counter;
-pub use desc::{RegisterError, RegisterErrorKind};
-pub use family::{Family, LabelCountError, Metric, OVERFLOW};
-pub use gauge::Gauge;
+pub use error::{LabelCountError, RegisterError, RegisterErrorKind, Warning};
+pub use family::{Family, OVERFLOW};
+pub use gauge::{Gauge, GaugeMode, InProgress};
+pub use guard::LabelGuard;
 pub use histogram::{Histogram, Timer};
-pub use promflow_exposition::Format;
+pub use label_set::LabelSet;
+pub use metric::Metric;
+pub use native::{Native, NativeSnapshot, SCHEMA_CUSTOM, SCHEMA_MAX, SCHEMA_MIN};
+pub use promflow_exposition::{Format, LabelText, Number, Writer};
+pub use ranked::{Keep, RankedCounter, RankedGauge};
 pub use registry::{DEFAULT_SERIES_LIMIT, Options, Registry};
+pub use shared::{ArenaError, ArenaErrorKind, SharedOptions};
+pub use state::{Info, StateSet};
 pub use summary::Summary;
 
 /// A counter with its label names.
@@ -49,3 +83,5 @@ pub type GaugeFamily = Family<Gauge>;
 pub type HistogramFamily = Family<Histogram>;
 /// A summary with its label names.
 pub type SummaryFamily = Family<Summary>;
+/// A state set with its label names.
+pub type StateSetFamily = Family<StateSet>;

@@ -1,58 +1,64 @@
 //! Summaries without quantiles.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use promflow_exposition::{SummaryPoint, Writer};
 use promflow_model::MetricType;
 
 use crate::counter::add_f64;
-use crate::family::{Key, Metric};
+use crate::desc::Shape;
+use crate::memory::Block;
+use crate::metric::{Cell, Metric};
+use crate::series::Series;
+use crate::sync::Ordering;
+
+const COUNT: usize = 1;
+const SUM: usize = 2;
 
 /// Counts observations and adds them up: the pair `_sum` and `_count`, from which averages are made.
+///
+/// Quantiles are not supported yet: those of several processes cannot be put together; a native [`crate::Histogram`]
+/// gives them for any set of series.
 #[derive(Clone, Debug)]
-pub struct Summary(Arc<Series>);
-
-#[derive(Debug)]
-struct Series {
-    key: Key,
-    count: AtomicU64,
-    sum_bits: AtomicU64,
-}
+pub struct Summary(Cell);
 
 impl Summary {
     /// Counts an observation; a NaN is left out.
     pub fn observe(&self, value: f64) {
         if !value.is_nan() {
-            self.0.count.fetch_add(1, Ordering::Relaxed);
-            add_f64(&self.0.sum_bits, value);
+            self.0.head()[COUNT].fetch_add(1, Ordering::Relaxed);
+            add_f64(&self.0.head()[SUM], value);
         }
     }
 
     /// Counts the observations.
     pub fn count(&self) -> u64 {
-        self.0.count.load(Ordering::Relaxed)
+        self.0.head()[COUNT].load(Ordering::Relaxed)
     }
 
     /// Returns the sum of the observations.
     pub fn sum(&self) -> f64 {
-        f64::from_bits(self.0.sum_bits.load(Ordering::Relaxed))
+        f64::from_bits(self.0.head()[SUM].load(Ordering::Relaxed))
     }
 }
 
 impl Metric for Summary {
     const KIND: MetricType = MetricType::Summary;
 
-    fn new(key: Key, _: &Arc<[f64]>) -> Self {
-        Self(Arc::new(Series { key, count: AtomicU64::new(0), sum_bits: AtomicU64::new(0) }))
+    fn lines(_: &Shape, _: usize) -> usize {
+        1
     }
 
-    fn key(&self) -> &Key {
-        &self.0.key
+    fn new(block: Block, series: Arc<Series>) -> Self {
+        Self(Cell::new(block, series))
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn cell(&self) -> &Cell {
+        &self.0
+    }
+
+    fn write(&self, writer: &mut Writer, created: Option<f64>) {
         let point = SummaryPoint { quantiles: &[], sum: self.sum(), count: self.count() };
-        writer.summary(&self.0.key.labels, point, self.0.key.created);
+        writer.summary(self.0.labels(), point, created);
     }
 }

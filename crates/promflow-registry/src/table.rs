@@ -1,127 +1,173 @@
-//! A table of cells that only grows, read and written without a lock.
+//! A table of cells that only grows, read without a lock.
 //!
-//! A level is a row of slots that are written once; the next level is eight times as long. A key may stand in a
-//! window of slots on each level, in the first that was free when it came. As a slot never becomes free again,
-//! whoever looks for the key walks the same slots in the same order: to its slot, or to the first free one, where it
-//! is missing. Two threads that bring the same key meet at that slot, and one of them finds the other's cell.
+//! Slots are written once, in rows that are open-addressed and at most half full. A reader takes the last row, walks
+//! from the slot that the hash says to the first free one, and compares keys. Whoever brings a new key takes a lock,
+//! looks again, and writes a free slot; when the row is half full, it first fills a row of twice the length and then
+//! makes it the last one. Rows and cells stay until the family goes, so that a reader may hold on to either: the
+//! rows that were outgrown take as much memory as half of the last one. A reader that sees an old row finds all that
+//! was in it, and asks again under the lock for what it misses.
 
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError};
 
-use foldhash::fast::RandomState;
+use crate::hash::Seeds;
+use crate::series::is_packed;
+use crate::sync::{AtomicUsize, Mutex, OnceLock, Ordering};
 
-use crate::family::Metric;
+const FIRST_ROW_SLOTS: usize = 4;
+/// Rows double, and the longest has as many slots as there are lines in an arena.
+const ROWS_MAX: usize = 32;
 
-const FIRST_LEVEL_SLOTS: usize = 64;
-const LEVEL_GROWTH: usize = 8;
-/// More levels than any series limit needs: with random seeds, only a full table gets there.
-const LEVELS_MAX: u32 = 7;
-const WINDOW: usize = 8;
+/// Bytes of a key that stand in the entry itself; longer ones have memory of their own, which is one more step.
+const INLINE_BYTES: usize = 47;
 
-struct Level<M> {
-    slots: Box<[OnceLock<(u64, M)>]>,
-    next: OnceLock<Box<Level<M>>>,
+/// A key and its cell.
+pub(crate) struct Entry<M> {
+    pub(crate) metric: M,
+    /// Whether the series is on the page, as far as this process knows. It stands here and not in the cell, so that a
+    /// lookup reads no line that others write.
+    alive: AtomicBool,
+    key: Key,
 }
 
-impl<M> Level<M> {
-    fn new(depth: u32) -> Box<Self> {
-        let len = FIRST_LEVEL_SLOTS * LEVEL_GROWTH.pow(depth);
-        Box::new(Self { slots: (0..len).map(|_| OnceLock::new()).collect(), next: OnceLock::new() })
+impl<M> Entry<M> {
+    #[inline]
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Relaxed)
     }
 
-    fn window(&self, hash: u64) -> impl Iterator<Item = &OnceLock<(u64, M)>> {
-        let mask = self.slots.len() - 1;
-        (0..WINDOW).map(move |i| &self.slots[(hash as usize).wrapping_add(i) & mask])
+    pub(crate) fn set_alive(&self, alive: bool) {
+        self.alive.store(alive, Ordering::Relaxed);
     }
 }
+
+enum Key {
+    Inline(u8, [u8; INLINE_BYTES]),
+    Long(Box<[u8]>),
+}
+
+impl Key {
+    fn new(packed: &[u8]) -> Self {
+        let mut inline = [0; INLINE_BYTES];
+        match inline.get_mut(..packed.len()) {
+            Some(start) => {
+                start.copy_from_slice(packed);
+                Self::Inline(packed.len() as u8, inline)
+            }
+            None => Self::Long(packed.into()),
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// The hash stands beside the pointer, so that a slot of another key is told by the slot alone.
+type Slot<M> = OnceLock<(u64, Arc<Entry<M>>)>;
 
 /// The cells of one family by their label values.
 pub(crate) struct Table<M> {
-    first: OnceLock<Box<Level<M>>>,
-    hasher: RandomState,
+    rows: [OnceLock<Box<[Slot<M>]>>; ROWS_MAX],
+    last: AtomicUsize,
+    seeds: Seeds,
     len: AtomicUsize,
-    /// Every cell, sorted by labels, for whoever writes the page; touched when a series is born, never on lookup.
-    sorted: Mutex<Vec<M>>,
+    births: Mutex<()>,
 }
 
-impl<M: Metric> Table<M> {
+impl<M> Table<M> {
     pub(crate) fn new() -> Self {
-        Self {
-            first: OnceLock::new(),
-            hasher: RandomState::default(),
-            len: AtomicUsize::new(0),
-            sorted: Mutex::new(Vec::new()),
-        }
+        let rows = std::array::from_fn(|_| OnceLock::new());
+        let (last, len) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { rows, last, seeds: Seeds::new(), len, births: Mutex::new(()) }
     }
 
-    /// Finds a cell, or makes it; `None` when there are `limit` cells already.
-    pub(crate) fn get_or_insert(&self, values: &[&str], limit: usize, make: impl Fn() -> M) -> Option<&M> {
-        let mut hasher = self.hasher.build_hasher();
-        for value in values {
-            value.hash(&mut hasher);
-        }
-        let hash = hasher.finish();
-        let mut level = self.first.get_or_init(|| Level::new(0));
-        for depth in 1..=LEVELS_MAX {
-            for slot in level.window(hash) {
-                let (found, metric) = match slot.get() {
-                    Some(entry) => entry,
-                    None => self.insert(slot, hash, limit, &make)?,
-                };
-                if *found == hash && is_key(metric, values) {
-                    return Some(metric);
-                }
-            }
-            if depth < LEVELS_MAX {
-                level = level.next.get_or_init(|| Level::new(depth));
+    #[inline]
+    pub(crate) fn hash(&self, values: &[&str]) -> u64 {
+        self.seeds.hash(values)
+    }
+
+    /// Finds a cell. What it does not find may be there all the same, if it has just come.
+    ///
+    /// Cost: usually one or two slots are read and one key compared.
+    #[inline]
+    pub(crate) fn get(&self, hash: u64, values: &[&str]) -> Option<&Entry<M>> {
+        self.find(hash, |packed| is_packed(packed, values))
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, is_key: impl Fn(&[u8]) -> bool) -> Option<&Entry<M>> {
+        let row = self.rows[self.last.load(Ordering::Acquire)].get()?;
+        for slot in walk(row, hash) {
+            let (found, entry) = slot.get()?;
+            if *found == hash && is_key(entry.key.bytes()) {
+                return Some(entry);
             }
         }
         None
     }
 
-    /// Writes a free slot; the entry returned may be that of a thread that was faster.
-    fn insert<'t>(
+    /// Inserts a cell; the one returned is another's when that came first, and the flag then is false. There is none
+    /// when the table is full.
+    pub(crate) fn insert(
         &self,
-        slot: &'t OnceLock<(u64, M)>,
         hash: u64,
-        limit: usize,
-        make: impl Fn() -> M,
-    ) -> Option<&'t (u64, M)> {
-        if self.len.fetch_add(1, Ordering::Relaxed) >= limit {
-            self.len.fetch_sub(1, Ordering::Relaxed);
-            return slot.get();
+        packed: &[u8],
+        metric: M,
+        alive: bool,
+    ) -> Option<(&Entry<M>, bool)> {
+        let _births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.find(hash, |key| key == packed) {
+            return Some((known, false));
         }
-        let mut made = false;
-        let entry = slot.get_or_init(|| {
-            made = true;
-            (hash, make())
-        });
-        if made {
-            self.remember(&entry.1);
-        } else {
-            self.len.fetch_sub(1, Ordering::Relaxed);
+        let row = self.room()?;
+        let slot = walk(row, hash).find(|slot| slot.get().is_none())?;
+        let _ = slot
+            .set((hash, Arc::new(Entry { metric, alive: AtomicBool::new(alive), key: Key::new(packed) })));
+        self.len.fetch_add(1, Ordering::Release);
+        slot.get().map(|(_, entry)| (&**entry, true))
+    }
+
+    /// Returns a row with a free slot, which is the last one.
+    fn room(&self) -> Option<&[Slot<M>]> {
+        let last = self.last.load(Ordering::Acquire);
+        let row = self.rows[last].get_or_init(|| new_row(FIRST_ROW_SLOTS));
+        if 2 * self.len.load(Ordering::Acquire) < row.len() {
+            return Some(row);
         }
-        Some(entry)
+        let longer = self.rows.get(last + 1)?.get_or_init(|| new_row(2 * row.len()));
+        for (hash, entry) in row.iter().filter_map(Slot::get) {
+            if let Some(slot) = walk(longer, *hash).find(|slot| slot.get().is_none()) {
+                let _ = slot.set((*hash, entry.clone()));
+            }
+        }
+        self.last.store(last + 1, Ordering::Release);
+        Some(longer)
     }
 
-    fn remember(&self, metric: &M) {
-        let mut sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = metric.key().labels.as_str();
-        let place = sorted.partition_point(|m| m.key().labels.as_str() < text);
-        sorted.insert(place, metric.clone());
+    /// Walks over all cells, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry<M>> {
+        let row = self.rows[self.last.load(Ordering::Acquire)].get();
+        row.into_iter().flatten().filter_map(|slot| Some(&*slot.get()?.1))
     }
 
-    /// Returns all cells, sorted by labels.
-    pub(crate) fn cells(&self) -> Vec<M> {
-        self.sorted.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
+    /// Counts the cells, those of removed series among them.
     pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.len.load(Ordering::Acquire)
     }
 }
 
-fn is_key<M: Metric>(metric: &M, values: &[&str]) -> bool {
-    metric.key().values.iter().map(|v| &**v).eq(values.iter().copied())
+fn new_row<M>(slots: usize) -> Box<[Slot<M>]> {
+    (0..slots).map(|_| OnceLock::new()).collect()
+}
+
+/// Walks once over a row, from the slot that the hash says.
+#[inline]
+fn walk<M>(row: &[Slot<M>], hash: u64) -> impl Iterator<Item = &Slot<M>> {
+    let mask = row.len() - 1;
+    (0..row.len()).map(move |i| &row[(hash as usize).wrapping_add(i) & mask])
 }

@@ -153,6 +153,7 @@ impl State {
         match entry.group.take() {
             Some(mut group) => {
                 group.end(&self.context, now_ms);
+                self.context.metrics.group_removed(&group.key());
                 self.groups.remove(key);
             }
             None => entry.next = Next::Removed,

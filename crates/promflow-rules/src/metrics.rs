@@ -68,6 +68,16 @@ impl RuleMetrics {
         }
     }
 
+    /// Takes a group's series off the page: the group is gone.
+    pub(crate) fn group_removed(&self, group: &str) {
+        for family in [&self.evaluations, &self.failures, &self.iterations, &self.missed] {
+            family.remove(&[group]);
+        }
+        for family in [&self.interval, &self.rules, &self.last_t, &self.last_seconds, &self.last_samples] {
+            family.remove(&[group]);
+        }
+    }
+
     pub(crate) fn evaluated(&self, group: &str, seconds: f64, failed: bool) {
         self.evaluations.with(&[group]).inc();
         self.rule_seconds.with(&[]).observe(seconds);

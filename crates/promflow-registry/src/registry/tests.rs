@@ -1,9 +1,9 @@
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 
 use promflow_exposition::{Mode, Parser};
 
 use super::*;
-use crate::OVERFLOW;
+use crate::{Keep, LabelGuard, Native, OVERFLOW, SCHEMA_CUSTOM, SCHEMA_MIN};
 
 fn text(registry: &Registry) -> String {
     String::from_utf8(registry.encode(Format::Text)).unwrap()
@@ -199,4 +199,234 @@ fn label_free_metrics_and_named_combinations_exist_at_zero() {
     let page = text(&registry);
     assert!(page.contains("a_total 0\n") && page.contains("b_total{x=\"1\",y=\"3\"} 0\n"));
     assert!(!page.contains("c_total"));
+}
+
+#[test]
+fn limits_are_told_once() {
+    let registry = Registry::new();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let warnings = heard.clone();
+    registry.on_warning(move |warning| warnings.lock().unwrap().push(warning.to_string()));
+    let users = registry.metric("users_total", "Users.").labels(&["user"]).series_limit(1).counter().unwrap();
+    for user in ["a", "b", "c"] {
+        users.with(&[user]).inc();
+    }
+    assert_eq!(
+        *heard.lock().unwrap(),
+        [r#"metric "users_total" reached its limit of 1 series: further label values share one"#]
+    );
+}
+
+#[test]
+fn removed_series_leave_the_page_and_begin_again_at_zero() {
+    let registry = Registry::new();
+    let family = registry.counter("n_total", "N.", &["method", "path"]);
+    for (method, path) in [("GET", "/"), ("GET", "/a"), ("PUT", "/a")] {
+        family.with(&[method, path]).inc_by(7);
+    }
+    assert!(family.remove(&["GET", "/"]) && !family.remove(&["GET", "/"]) && !family.remove(&["?", "?"]));
+    assert_eq!(family.remove_where(&[("path", "/a"), ("method", "PUT")]), 1);
+    assert_eq!(family.remove_where(&[("no", "label")]), 0);
+    assert_eq!(text(&registry).lines().last(), Some("n_total{method=\"GET\",path=\"/a\"} 7"));
+    family.with(&["GET", "/"]).inc();
+    assert_eq!(family.with(&["GET", "/"]).value(), 1.0);
+    family.clear();
+    assert_eq!((family.series_count(), text(&registry)), (0, String::new()));
+    let plain = registry.gauge("plain", "Plain.", &[]);
+    plain.with(&[]).set(2.0);
+    plain.clear();
+    assert!(text(&registry).contains("plain 0\n"), "a metric without labels is there from the start");
+}
+
+#[test]
+fn idle_series_expire_and_kept_handles_bring_them_back_with_their_counts() {
+    let registry = Registry::new();
+    let family = registry.counter("n_total", "N.", &["i"]);
+    let idle = Duration::ZERO;
+    let kept = family.with(&["kept"]).clone();
+    kept.inc();
+    family.with(&["busy"]).inc();
+    assert_eq!(family.expire_idle(Duration::from_secs(3600)), 0);
+    family.with(&["busy"]).inc();
+    // What is seen to have changed was counted in just now; the rest has been idle for longer than nothing.
+    assert_eq!(family.expire_idle(Duration::from_nanos(1)), 1);
+    assert_eq!(family.series_count(), 1);
+    kept.inc();
+    family.expire_idle(Duration::from_secs(3600));
+    assert!(text(&registry).contains("n_total{i=\"kept\"} 2\n"));
+    assert_eq!(family.expire_idle(idle), 2);
+    assert_eq!(family.with(&["kept"]).value(), 2.0, "a lookup brings it back, too");
+    assert!(text(&registry).contains("n_total{i=\"kept\"} 2\n"));
+}
+
+#[test]
+fn guards_keep_label_values_few() {
+    let registry = Registry::new();
+    let family = registry.counter("n_total", "N.", &["plan", "user"]);
+    let allow = LabelGuard::Allow(vec!["free".to_owned(), "paid".to_owned()]);
+    family.guard(&[("plan", allow), ("user", LabelGuard::Hash(4))]).unwrap();
+    for i in 0..1000 {
+        family.with(&[["free", "paid", "x"][i % 3], &i.to_string()]).inc();
+    }
+    assert_eq!(family.series_count(), 3 * 4);
+    let page = text(&registry);
+    assert!(page.contains("n_total{plan=\"__other__\",user=\"3\"} "), "{page}");
+    assert_eq!(
+        family.guard(&[("no", LabelGuard::Hash(1))]).unwrap_err().to_string(),
+        r#"cannot register metric "n_total": it has no label "no""#
+    );
+}
+
+#[test]
+fn the_largest_users_are_shown_and_the_sum_is_exact() {
+    let registry = Registry::new();
+    let labels = ["user", "type"];
+    let used =
+        registry.metric("credits_used_total", "Used.").labels(&labels).ranked_counter("user", 2).unwrap();
+    let mut total = 0.0;
+    for i in 0..5000u64 {
+        // Two users count much, thousands a little.
+        for (user, amount) in [("ann", 50.0), ("bob", 40.0), (&*format!("u{i}"), 1.0)] {
+            assert!(used.add(&[user, "voice"], amount));
+            total += amount;
+        }
+    }
+    assert!(used.add(&["eve", "text"], 3.0) && !used.add(&["eve", "text"], -3.0));
+    let page = text(&registry);
+    assert_eq!(used.total(&["", "voice"]), total);
+    assert!(page.contains("credits_used_total{user=\"ann\",type=\"voice\"} 250000\n"), "{page}");
+    assert!(page.contains("credits_used_total{user=\"bob\",type=\"voice\"} 200000\n"), "{page}");
+    assert!(page.contains("credits_used_total{user=\"__other__\",type=\"voice\"} 5000\n"), "{page}");
+    assert!(page.contains("credits_used_total{user=\"eve\",type=\"text\"} 3\n"), "{page}");
+    assert_eq!(page.lines().count(), 2 + 4);
+}
+
+#[test]
+fn who_overtakes_is_shown_and_nothing_goes_down() {
+    let registry = Registry::new();
+    let used = registry.metric("used_total", "Used.").labels(&["user"]).ranked_counter("user", 1).unwrap();
+    used.add(&["ann"], 5.0);
+    used.add(&["bob"], 4.0);
+    assert!(text(&registry).ends_with("used_total{user=\"__other__\"} 4\nused_total{user=\"ann\"} 5\n"));
+    used.add(&["bob"], 4.0);
+    assert!(text(&registry).ends_with("used_total{user=\"__other__\"} 9\nused_total{user=\"bob\"} 4\n"));
+    assert_eq!(used.total(&[""]), 13.0);
+}
+
+#[test]
+fn the_smallest_balances_are_shown() {
+    let registry = Registry::new();
+    let builder = registry.metric("credits_remaining", "Left.").labels(&["user"]);
+    let left = builder.ranked_gauge("user", Keep::Smallest(2)).unwrap();
+    for i in (0..1000).rev() {
+        left.set(&[&format!("u{i}")], f64::from(i));
+    }
+    left.set(&["u0"], 5000.0);
+    left.set(&["u999"], -1.0);
+    assert!(left.remove(&["u1"]));
+    let page = text(&registry);
+    assert!(
+        page.ends_with("credits_remaining{user=\"u2\"} 2\ncredits_remaining{user=\"u999\"} -1\n"),
+        "{page}"
+    );
+    assert!(registry.try_gauge("credits_remaining", "Left.", &[]).is_err());
+}
+
+#[test]
+fn state_sets_infos_and_units_are_written() {
+    let registry = Registry::new();
+    registry.try_info("build_info", "Build.", &[("version", "1.2"), ("revision", "abc")]).unwrap();
+    let state = registry.metric("job_state", "State.").labels(&["job"]).state_set(&["idle", "busy"]).unwrap();
+    assert!(state.with(&["a"]).set("busy") && !state.with(&["a"]).set("gone"));
+    assert!(state.with(&["a"]).enable("idle", true) && state.with(&["a"]).is_on("busy"));
+    assert!(state.with(&["a"]).enable("busy", false));
+    registry.metric("wait_seconds", "Wait.").unit("seconds").gauge().unwrap();
+    let page = String::from_utf8(registry.encode(Format::OpenMetrics)).unwrap();
+    for line in [
+        "build_info{version=\"1.2\",revision=\"abc\"} 1\n",
+        "# TYPE job_state stateset\njob_state{job=\"a\",job_state=\"idle\"} 1\njob_state{job=\"a\",job_state=\"busy\"} 0\n",
+        "# UNIT wait_seconds seconds\n",
+    ] {
+        assert!(page.contains(line), "{line} in {page}");
+    }
+    assert!(Parser::new(page.as_bytes(), Format::OpenMetrics, Mode::Strict).all(|e| e.is_ok()));
+    let refused = registry.metric("wait_ms", "Wait.").unit("seconds").gauge().unwrap_err();
+    assert_eq!(refused.kind, RegisterErrorKind::InvalidUnit("seconds".to_owned()));
+    let refused = registry.metric("s", "S.").state_set(&["a", "a"]).unwrap_err();
+    assert_eq!(refused.kind, RegisterErrorKind::InvalidStates);
+}
+
+#[test]
+fn callbacks_and_collectors_write_at_their_place() {
+    struct Own;
+    impl Collector for Own {
+        fn sample_names(&self) -> Vec<String> {
+            vec!["c_own".to_owned()]
+        }
+        fn collect(&self, writer: &mut Writer) {
+            writer.family("c_own", MetricType::Gauge, "", "Own.");
+            writer.gauge(&LabelText::default(), 3.0);
+        }
+    }
+    let registry = Registry::new();
+    registry.gauge("b", "B.", &[]);
+    registry.register_collector(Own).unwrap();
+    let read = |emit: &mut dyn FnMut(&[&str], f64)| {
+        emit(&["y"], 2.0);
+        emit(&["x"], 1.0);
+        emit(&["too", "many"], 9.0);
+    };
+    registry.try_gauge_fn("a", "A.", &["k"], read).unwrap();
+    registry.try_counter_fn("d_total", "D.", &[], |emit| emit(&[], 0.5)).unwrap();
+    let lines: Vec<String> =
+        text(&registry).lines().filter(|l| !l.starts_with('#')).map(str::to_owned).collect();
+    assert_eq!(lines, ["a{k=\"x\"} 1", "a{k=\"y\"} 2", "b 0", "c_own 3", "d_total 0.5"]);
+    assert!(registry.register_collector(Own).is_err() && registry.try_gauge("c_own", "C.", &[]).is_err());
+    assert!(registry.unregister("c_own") && registry.unregister("b") && !registry.unregister("c_own"));
+    registry.gauge("c_own", "C.", &[]);
+    assert!(text(&registry).contains("c_own 0\n"));
+}
+
+#[test]
+fn exemplars_stand_beside_what_they_are_examples_of() {
+    let registry = Registry::new();
+    let counter = registry.counter("n_total", "N.", &[]).with(&[]).clone();
+    assert!(counter.inc_with_exemplar(&[("trace_id", "t1")]));
+    let histogram = registry.histogram("h", "H.", &[], &[1.0, 2.0]).with(&[]).clone();
+    assert!(histogram.observe_with_exemplar(1.5, &[("trace_id", "ä\"b")]));
+    assert!(!histogram.observe_with_exemplar(0.5, &[("trace_id", &"x".repeat(200))]), "too long");
+    let page = String::from_utf8(registry.encode(Format::OpenMetrics)).unwrap();
+    assert!(page.contains("n_total 1 # {trace_id=\"t1\"} 1 "), "{page}");
+    assert!(page.contains("h_bucket{le=\"2.0\"} 2 # {trace_id=\"ä\\\"b\"} 1.5 "), "{page}");
+    assert!(page.contains("h_bucket{le=\"1.0\"} 1\n"), "{page}");
+    assert!(!text(&registry).contains(" # {"));
+}
+
+#[test]
+fn native_histograms_halve_their_resolution_and_lose_nothing() {
+    let registry = Registry::new();
+    let native = Native { buckets_max: 10, zero_threshold: 1e-3, ..Native::default() };
+    let family = registry.metric("h", "H.").native(native).buckets(&[1.0]).histogram().unwrap();
+    let histogram = family.with(&[]);
+    let values: Vec<f64> = (1..500).map(|i| f64::from(i) * if i % 4 == 0 { -0.5 } else { 0.5 }).collect();
+    values.iter().for_each(|value| histogram.observe(*value));
+    [0.0, 1e-4, f64::NAN].iter().for_each(|value| histogram.observe(*value));
+    let snapshot = histogram.native();
+    assert_eq!((snapshot.zero_count, snapshot.count, histogram.count()), (2, 501, 501));
+    assert!(snapshot.positive.len() + snapshot.negative.len() <= 10, "{snapshot:?}");
+    assert!((SCHEMA_MIN..3).contains(&snapshot.schema), "{snapshot:?}");
+    let bound = |index: i32| 2f64.powf(f64::from(index) / 2f64.powi(i32::from(snapshot.schema)));
+    for (side, sign) in [(&snapshot.positive, 1.0), (&snapshot.negative, -1.0)] {
+        for (index, count) in side {
+            let inside = |v: &&f64| **v * sign > bound(index - 1) && **v * sign <= bound(*index);
+            assert_eq!(values.iter().filter(inside).count() as u64, *count, "bucket {index}");
+        }
+    }
+    let classic = registry.histogram("c", "C.", &[], &[1.0, 2.0]);
+    classic.with(&[]).observe(1.5);
+    let custom = classic.with(&[]).native();
+    assert_eq!(
+        (custom.schema, custom.positive, custom.custom_bounds),
+        (SCHEMA_CUSTOM, vec![(1, 1)], vec![1.0, 2.0])
+    );
 }
