@@ -55,8 +55,9 @@
 pub mod config;
 pub mod credits;
 pub mod metrics;
-#[cfg(feature = "axum")]
+#[cfg(feature = "tower")]
 pub mod middleware;
+pub mod page;
 pub mod paid_api;
 pub mod process;
 pub mod pulsar;
