@@ -52,6 +52,8 @@
 //! | [`pulsar`], [`redis`] | clients of a broker and a cache |
 //! | [`process`], [`system`] | the process and its machine |
 
+#[cfg(feature = "tower")]
+pub mod client;
 pub mod config;
 pub mod credits;
 pub mod metrics;

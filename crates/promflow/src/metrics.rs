@@ -230,6 +230,26 @@ impl PaidApi {
             ),
         }
     }
+
+    /// Registers the group of any API.
+    ///
+    /// Panics: when the name does not begin a metric's name.
+    pub fn named(registry: &Registry, api: &str) -> Self {
+        let (labels, operation) = (["operation", "outcome"], ["operation"]);
+        let (calls, duration) =
+            (format!("{api}_api_calls_total"), format!("{api}_api_call_duration_seconds"));
+        let spend = format!("{api}_spend_usd_total");
+        Self {
+            calls: registry.counter(&calls, &format!("Calls to {api}, by operation and outcome."), &labels),
+            duration: registry.histogram(
+                &duration,
+                &format!("Time that a call to {api} took."),
+                &operation,
+                &REQUEST_BUCKETS,
+            ),
+            spend: registry.counter(&spend, &format!("Fees paid to {api}, in US dollars."), &operation),
+        }
+    }
 }
 
 /// A consumer of Pulsar topics.
