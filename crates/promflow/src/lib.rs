@@ -52,6 +52,8 @@
 //! | [`pulsar`], [`redis`] | clients of a broker and a cache |
 //! | [`process`], [`system`] | the process and its machine |
 
+#[cfg(any(feature = "metrics", feature = "opentelemetry", feature = "prometheus"))]
+pub mod bridge;
 #[cfg(feature = "tower")]
 pub mod client;
 pub mod config;
@@ -63,7 +65,11 @@ pub mod page;
 pub mod paid_api;
 pub mod process;
 pub mod pulsar;
+#[cfg(feature = "push")]
+pub mod push;
 pub mod redis;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod system;
 pub mod tasks;
 

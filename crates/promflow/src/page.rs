@@ -151,6 +151,7 @@ impl Inner {
                 Point::Value(value) if family.kind == MetricType::Counter => {
                     writer.counter(&labels, Number::Float(*value), None, None);
                 }
+                Point::Value(_) if family.kind == MetricType::Info => writer.info(&labels),
                 Point::Value(value) => writer.gauge(&labels, *value),
                 Point::Histogram { bounds, counts, sum } => {
                     let point = HistogramPoint { bounds, counts, sum: *sum, exemplars: &[] };
