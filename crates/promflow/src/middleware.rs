@@ -152,7 +152,7 @@ pub struct Builder<'a> {
     on_panic: OnPanic,
     route_of: Option<Box<RouteOf>>,
     app_name: String,
-    collectors: Vec<Box<dyn FnOnce(&Page)>>,
+    collectors: Vec<Arc<dyn Collector>>,
 }
 
 impl fmt::Debug for Builder<'_> {
@@ -214,9 +214,7 @@ impl Builder<'_> {
 
     /// Puts metrics on the page that another library counts.
     pub fn collector(mut self, collector: impl Collector + 'static) -> Self {
-        self.collectors.push(Box::new(|page| {
-            page.add_collector(collector);
-        }));
+        self.collectors.push(Arc::new(collector));
         self
     }
 
@@ -229,7 +227,9 @@ impl Builder<'_> {
         let sizes = self.sizes.unwrap_or(self.preset.measures_sizes());
         let families = self.preset.register(registry, sizes, &self.app_name);
         let page = Page::with_default_labels(registry, &settings.default_labels)?;
-        self.collectors.into_iter().for_each(|add| add(&page));
+        for collector in self.collectors {
+            page.add_collector(collector);
+        }
         let shared = settings.enabled.then(|| {
             process::register(registry);
             system::register(registry);

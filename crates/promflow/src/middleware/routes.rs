@@ -3,7 +3,7 @@
 //! A row of buckets, each a list that only grows: a lookup takes no lock and allocates nothing, and so no request
 //! waits for another. A map under a lock was rejected, as all threads would write to the lock's own cache line.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -154,11 +154,7 @@ impl Routes {
         if template.is_none() && self.exclude.matches(path) {
             return None;
         }
-        let hash = {
-            let mut hasher = self.hasher.build_hasher();
-            (method, https, template).hash(&mut hasher);
-            hasher.finish()
-        };
+        let hash = self.hasher.hash_one((method, https, template));
         let mut slot = &self.buckets[hash as usize % BUCKETS];
         loop {
             let Some(node) = slot.get() else {
