@@ -52,14 +52,18 @@ async fn main() -> Result<(), promflow::RegisterError> {
     let mut plain = routes();
     let mut measured = Prometheus::new(&settings, &registry)?.instrument(routes());
     let mut with_sizes = Prometheus::builder(&settings, &sized).sizes(true).build()?.instrument(routes());
-    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    // What axum itself takes for a layer, whatever the layer does.
+    let mut layered = routes().layer(tower::layer::layer_fn(|inner: axum::routing::Route| inner));
+    let mut times = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
-        for (times, router) in times.iter_mut().zip([&mut plain, &mut measured, &mut with_sizes]) {
+        let routers = [&mut plain, &mut layered, &mut measured, &mut with_sizes];
+        for (times, router) in times.iter_mut().zip(routers) {
             times.push(measure(router).await);
         }
     }
-    let [plain, measured, with_sizes] = times.map(median);
+    let [plain, layered, measured, with_sizes] = times.map(median);
     println!("plain          {plain:7.0} ns");
+    println!("empty layer    {layered:7.0} ns  {:+.0} ns", layered - plain);
     println!("measured       {measured:7.0} ns  {:+.0} ns", measured - plain);
     println!("with sizes     {with_sizes:7.0} ns  {:+.0} ns", with_sizes - plain);
     Ok(())

@@ -16,7 +16,7 @@ pub use answer::Answer;
 pub use collected::{CollectedFamily, CollectedSeries, Point};
 pub use promflow_model::MetricType;
 
-#[cfg(any(feature = "metrics", feature = "opentelemetry", feature = "prometheus", test))]
+#[cfg(any(feature = "metrics", feature = "opentelemetry"))]
 pub(crate) use collected::sanitize_name;
 
 /// Brings metrics onto the page that another library counts: see [`crate::bridge`].

@@ -62,8 +62,8 @@ fn family(family: &proto::MetricFamily) -> CollectedFamily {
 
 fn series(kind: MetricType, metric: &proto::Metric) -> Option<CollectedSeries> {
     let point = match kind {
-        MetricType::Counter => Point::Value(metric.get_counter().get_value()),
-        MetricType::Gauge => Point::Value(metric.get_gauge().get_value()),
+        MetricType::Counter => Point::Value(metric.get_counter().value()),
+        MetricType::Gauge => Point::Value(metric.get_gauge().value()),
         MetricType::Histogram => histogram(metric.get_histogram()),
         MetricType::Summary => {
             let summary = metric.get_summary();
@@ -92,8 +92,8 @@ fn histogram(histogram: &proto::Histogram) -> Point {
             (bucket.upper_bound(), count)
         })
         .unzip();
-    counts.push(histogram.get_sample_count().saturating_sub(below));
-    Point::Histogram { bounds, counts, sum: histogram.get_sample_sum() }
+    counts.push(histogram.sample_count().saturating_sub(below));
+    Point::Histogram { bounds, counts, sum: histogram.sample_sum() }
 }
 
 #[cfg(test)]

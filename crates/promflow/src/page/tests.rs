@@ -1,5 +1,6 @@
 use promflow_exposition::{Mode, Parser};
 
+use super::collected::sanitize_name;
 use super::*;
 
 struct Fixed(Vec<CollectedFamily>);

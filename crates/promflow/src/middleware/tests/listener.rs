@@ -18,18 +18,26 @@ struct Served {
     registry: Registry,
 }
 
-/// Sends chunks with pauses, and then ends, or goes on for ever without a word.
+/// What comes after the last chunk.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    End,
+    Silence,
+    Failure,
+}
+
+/// Sends chunks with pauses.
 struct Chunks {
     left: usize,
-    ends: bool,
+    then: Then,
     pause: Pin<Box<tokio::time::Sleep>>,
 }
 
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Chunks {
-    fn body(chunks: usize, ends: bool) -> Body {
-        Body::new(Self { left: chunks, ends, pause: Box::pin(tokio::time::sleep(PAUSE)) })
+    fn body(chunks: usize, then: Then) -> Body {
+        Body::new(Self { left: chunks, then, pause: Box::pin(tokio::time::sleep(PAUSE)) })
     }
 }
 
@@ -42,7 +50,11 @@ impl http_body::Body for Chunks {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if self.left == 0 {
-            return if self.ends { Poll::Ready(None) } else { Poll::Pending };
+            return match self.then {
+                Then::End => Poll::Ready(None),
+                Then::Silence => Poll::Pending,
+                Then::Failure => Poll::Ready(Some(Err(io::Error::other("the disk is gone")))),
+            };
         }
         ready!(self.pause.as_mut().poll(cx));
         self.left -= 1;
@@ -56,14 +68,19 @@ async fn broken() -> &'static str {
 }
 
 async fn serve(on_panic: OnPanic) -> Served {
+    serve_with(on_panic, Until::LastByte).await
+}
+
+async fn serve_with(on_panic: OnPanic, until: Until) -> Served {
     let registry = Registry::new();
     let settings = Settings::default();
-    let prometheus =
-        Prometheus::builder(&settings, &registry).sizes(true).on_panic(on_panic).build().unwrap();
+    let builder = Prometheus::builder(&settings, &registry).sizes(true);
+    let prometheus = builder.on_panic(on_panic).until(until).build().unwrap();
     let router = Router::new()
-        .route("/stream", get(|| async { Chunks::body(3, true) }))
-        .route("/endless", get(|| async { Chunks::body(1, false) }))
+        .route("/stream", get(|| async { Chunks::body(3, Then::End) }))
+        .route("/endless", get(|| async { Chunks::body(1, Then::Silence) }))
         .route("/hang", get(std::future::pending::<()>))
+        .route("/failing", get(|| async { Chunks::body(1, Then::Failure) }))
         .route("/short", get(|| async { "short" }))
         .route("/panic", get(broken).post(|body: String| async move { body }));
     let app = prometheus.instrument(router);
@@ -118,6 +135,30 @@ async fn stream_is_measured_to_its_last_byte() {
     has(&page, r#"http_requests_in_progress{method="GET"} 0"#);
     let seconds = value(&page, r#"http_request_duration_seconds_sum{method="GET",endpoint="/stream"}"#);
     assert!(seconds >= 0.06, "{seconds}");
+}
+
+#[tokio::test]
+async fn time_may_end_with_the_head() {
+    let served = serve_with(OnPanic::Resume, Until::Head).await;
+    let start = std::time::Instant::now();
+    served.get("/stream").await;
+    let total = start.elapsed();
+    served.wait_for(r#"http_requests_total{method="GET",endpoint="/stream",status="200"} 1"#).await;
+    let page = served.page();
+    has(&page, r#"http_response_size_bytes_sum{method="GET",endpoint="/stream"} 30"#);
+    let seconds = value(&page, r#"http_request_duration_seconds_sum{method="GET",endpoint="/stream"}"#);
+    // The second and third pause begin after the head.
+    assert!(seconds + 2.0 * PAUSE.as_secs_f64() <= total.as_secs_f64(), "{seconds} of {total:?}");
+}
+
+#[tokio::test]
+async fn body_that_fails_is_an_error() {
+    let served = serve(OnPanic::Resume).await;
+    let request = "GET /failing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut answer = Vec::new();
+    let _ = served.send(request).await.read_to_end(&mut answer).await;
+    served.wait_for(r#"http_requests_total{method="GET",endpoint="/failing",status="500"} 1"#).await;
+    served.wait_for(r#"http_requests_in_progress{method="GET"} 0"#).await;
 }
 
 #[tokio::test]
