@@ -1,14 +1,17 @@
 //! Settings from the environment, in one place.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use promflow_model::{duration, is_legacy_label_name};
 
 /// How a program is measured and where its page is.
 ///
-/// Its `Display` is the environment that gives the same settings, one variable a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Its `Display` is the environment that gives the same settings, one variable a line, but for secrets: a password,
+/// and what stands before the host of a URL, are printed as `<secret>`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `PROMETHEUS_ENABLED`: whether anything is measured and the page is served.
     pub enabled: bool,
@@ -22,6 +25,64 @@ pub struct Settings {
     pub scrape_interval: Duration,
     /// `PROMETHEUS_DEFAULT_LABELS`: labels on every series of the page.
     pub default_labels: Vec<(String, String)>,
+    /// `PROMETHEUS_PUSHGATEWAY_URL`: where batch jobs push their page.
+    pub pushgateway_url: Option<String>,
+    /// `PROMETHEUS_SERVER_*`: the server of a program that has none of its own.
+    pub server: ServerSettings,
+}
+
+/// How the server listens that shows the page of a program without one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// `PROMETHEUS_SERVER_HOST`: the address to listen on.
+    pub host: IpAddr,
+    /// `PROMETHEUS_SERVER_TLS_CERT_FILE` and `PROMETHEUS_SERVER_TLS_KEY_FILE`: PEM files; HTTPS with them, HTTP without.
+    pub tls: Option<TlsFiles>,
+    /// `PROMETHEUS_SERVER_USERNAME` and `PROMETHEUS_SERVER_PASSWORD`: who may read the page; all, when unset.
+    pub basic_auth: Option<BasicAuth>,
+}
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those between it and its authority: PEM.
+    pub cert: PathBuf,
+    /// Its private key: PEM.
+    pub key: PathBuf,
+}
+
+/// A name and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BasicAuth {
+    /// The name.
+    pub username: String,
+    /// The password, or its bcrypt hash (`$2b$...`).
+    pub password: String,
+}
+
+/// What is printed in place of a secret.
+pub(crate) const SECRET: &str = "<secret>";
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings {\n")?;
+        write!(f, "{self}")?;
+        f.write_str("}")
+    }
+}
+
+impl fmt::Debug for ServerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, tls, basic_auth } = self;
+        let mut debug = f.debug_struct("ServerSettings");
+        debug.field("host", host).field("tls", tls).field("basic_auth", basic_auth).finish()
+    }
+}
+
+impl fmt::Debug for BasicAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BasicAuth").field("username", &self.username).field("password", &SECRET).finish()
+    }
 }
 
 /// Says which variable has a bad value, and what was expected.
@@ -29,7 +90,7 @@ pub struct Settings {
 pub struct SettingsError {
     /// The variable.
     pub variable: &'static str,
-    /// Its value.
+    /// Its value, without secrets.
     pub value: String,
     /// What was expected.
     pub expected: String,
@@ -91,7 +152,32 @@ impl Settings {
                 },
             )?,
             default_labels: get("PROMETHEUS_DEFAULT_LABELS").labels()?,
+            pushgateway_url: get("PROMETHEUS_PUSHGATEWAY_URL")
+                .read(None, "an http or https URL", |v| parse_url(v).map(Some))?,
+            server: ServerSettings {
+                host: get("PROMETHEUS_SERVER_HOST").read(
+                    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                    "an IP address to listen on",
+                    |v| v.parse().ok(),
+                )?,
+                tls: pair(get("PROMETHEUS_SERVER_TLS_CERT_FILE"), get("PROMETHEUS_SERVER_TLS_KEY_FILE"))?
+                    .map(|(cert, key)| TlsFiles { cert: cert.into(), key: key.into() }),
+                basic_auth: pair(get("PROMETHEUS_SERVER_USERNAME"), get("PROMETHEUS_SERVER_PASSWORD"))?
+                    .map(|(username, password)| BasicAuth { username, password }),
+            },
         })
+    }
+}
+
+/// Reads two variables that mean nothing without each other.
+///
+/// Errors: one of them is set alone.
+fn pair(first: Variable, second: Variable) -> Result<Option<(String, String)>, SettingsError> {
+    match (first.value.is_empty(), second.value.is_empty()) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some((first.value, second.value))),
+        (true, false) => Err(first.error(format!("a value, as {} is set", second.variable))),
+        (false, true) => Err(second.error(format!("a value, as {} is set", first.variable))),
     }
 }
 
@@ -102,7 +188,11 @@ struct Variable {
 
 impl Variable {
     fn error(&self, expected: impl Into<String>) -> SettingsError {
-        SettingsError { variable: self.variable, value: self.value.clone(), expected: expected.into() }
+        SettingsError {
+            variable: self.variable,
+            value: without_userinfo(&self.value),
+            expected: expected.into(),
+        }
     }
 
     fn read<T>(
@@ -152,9 +242,21 @@ fn parse_path(value: &str) -> Option<String> {
 
 fn parse_url(value: &str) -> Option<String> {
     let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"))?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let usable =
-        rest.starts_with(|c: char| c.is_alphanumeric() || c == '[') && !rest.contains(char::is_whitespace);
+        host.starts_with(|c: char| c.is_alphanumeric() || c == '[') && !rest.contains(char::is_whitespace);
     usable.then(|| value.trim_end_matches('/').to_owned())
+}
+
+/// Writes a URL with what stands before its host (a name, a password) hidden.
+pub(crate) fn without_userinfo(url: &str) -> String {
+    let hidden = url.split_once("://").and_then(|(scheme, rest)| {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let at = rest[..end].rfind('@')?;
+        Some(format!("{scheme}://{SECRET}{}", &rest[at..]))
+    });
+    hidden.unwrap_or_else(|| url.to_owned())
 }
 
 impl fmt::Display for Settings {
@@ -164,84 +266,24 @@ impl fmt::Display for Settings {
         writeln!(f, "PROMETHEUS_ENABLED={}", self.enabled)?;
         writeln!(f, "PROMETHEUS_PORT={}", self.port)?;
         writeln!(f, "PROMETHEUS_METRICS_PATH={}", self.metrics_path)?;
-        writeln!(f, "PROMETHEUS_SERVICE_URL={}", self.service_url)?;
+        writeln!(f, "PROMETHEUS_SERVICE_URL={}", without_userinfo(&self.service_url))?;
         writeln!(f, "PROMETHEUS_SCRAPE_INTERVAL={}", duration::format(interval_ms))?;
-        writeln!(f, "PROMETHEUS_DEFAULT_LABELS={}", labels.join(","))
+        writeln!(f, "PROMETHEUS_DEFAULT_LABELS={}", labels.join(","))?;
+        let url = self.pushgateway_url.as_deref().map(without_userinfo);
+        writeln!(f, "PROMETHEUS_PUSHGATEWAY_URL={}", url.unwrap_or_default())?;
+        let server = &self.server;
+        writeln!(f, "PROMETHEUS_SERVER_HOST={}", server.host)?;
+        let tls =
+            server.tls.as_ref().map(|tls| (tls.cert.display().to_string(), tls.key.display().to_string()));
+        let (cert, key) = tls.unwrap_or_default();
+        writeln!(f, "PROMETHEUS_SERVER_TLS_CERT_FILE={cert}")?;
+        writeln!(f, "PROMETHEUS_SERVER_TLS_KEY_FILE={key}")?;
+        let username = server.basic_auth.as_ref().map_or("", |auth| &auth.username);
+        writeln!(f, "PROMETHEUS_SERVER_USERNAME={username}")?;
+        let password = if server.basic_auth.is_some() { SECRET } else { "" };
+        writeln!(f, "PROMETHEUS_SERVER_PASSWORD={password}")
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::from_lookup(|name| {
-            environment.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-        })
-    }
-
-    #[test]
-    fn unset_and_empty_variables_have_their_defaults() {
-        let defaults = settings(&[("PROMETHEUS_PORT", ""), ("PROMETHEUS_DEFAULT_LABELS", " ")]).unwrap();
-        assert_eq!(
-            defaults,
-            Settings {
-                enabled: true,
-                port: 8000,
-                metrics_path: "/metrics".to_owned(),
-                service_url: "http://127.0.0.1:8000".to_owned(),
-                scrape_interval: Duration::from_secs(15),
-                default_labels: Vec::new(),
-            }
-        );
-    }
-
-    #[test]
-    fn what_is_printed_reads_back() {
-        let read = settings(&[
-            ("PROMETHEUS_ENABLED", "0"),
-            ("PROMETHEUS_PORT", "8001"),
-            ("PROMETHEUS_METRICS_PATH", "/internal/metrics"),
-            ("PROMETHEUS_SERVICE_URL", "https://api.example.com/"),
-            ("PROMETHEUS_SCRAPE_INTERVAL", "1m30s"),
-            ("PROMETHEUS_DEFAULT_LABELS", "env=prod, region=eu=1"),
-        ])
-        .unwrap();
-        assert_eq!(read.default_labels[1], ("region".to_owned(), "eu=1".to_owned()));
-        assert_eq!(read.scrape_interval, Duration::from_secs(90));
-        let printed = read.to_string();
-        let variables: Vec<_> = printed.lines().map(|line| line.split_once('=').unwrap()).collect();
-        assert_eq!(settings(&variables), Ok(read));
-    }
-
-    #[test]
-    fn a_bad_value_names_its_variable() {
-        for (variable, value, expected) in [
-            ("PROMETHEUS_ENABLED", "maybe", "true or false"),
-            ("PROMETHEUS_PORT", "80000", "a port from 1 to 65535"),
-            ("PROMETHEUS_PORT", "0", "a port from 1 to 65535"),
-            (
-                "PROMETHEUS_METRICS_PATH",
-                "metrics",
-                "a path that starts with \"/\", without blanks, \"?\", \"#\" and braces",
-            ),
-            ("PROMETHEUS_SERVICE_URL", "api.example.com", "an http or https URL"),
-            ("PROMETHEUS_SERVICE_URL", "http://", "an http or https URL"),
-            ("PROMETHEUS_SCRAPE_INTERVAL", "15", "a duration above zero such as 15s or 1m30s"),
-            ("PROMETHEUS_SCRAPE_INTERVAL", "0s", "a duration above zero such as 15s or 1m30s"),
-            (
-                "PROMETHEUS_DEFAULT_LABELS",
-                "env",
-                "name=value pairs separated by commas, but \"env\" has no \"=\"",
-            ),
-            ("PROMETHEUS_DEFAULT_LABELS", "a-b=1", "label names, but \"a-b\" is none"),
-            ("PROMETHEUS_DEFAULT_LABELS", "a=1,a=2", "each label once, but \"a\" stands twice"),
-        ] {
-            let error = settings(&[(variable, value)]).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("invalid value {value:?} of {variable}: expected {expected}")
-            );
-        }
-    }
-}
+mod tests;

@@ -37,30 +37,47 @@
 //! # }
 //! ```
 //!
+//! More, for services without axum, workers, batch jobs and outgoing calls: [`guide`].
+//!
 //! # Parts
 //!
 //! Every part takes a [`Registry`], so that a test can have its own; [`registry`] is the one of the process. Metrics
 //! are cells behind handles ([`promflow_registry`]): a handle that is kept counts with one atomic addition. A facade
 //! with a recorder chosen at run time was rejected: it costs an indirect call and a lookup on every increment.
 //!
-//! | part | metrics |
-//! |---|---|
-//! | `middleware` (feature `axum`, on by default) | `http_*` and the page |
-//! | [`tasks`] | `celery_*` |
-//! | [`credits`] | `credits_*` |
-//! | [`paid_api`] | `stripe_*`, `vapi_*` |
-//! | [`pulsar`], [`redis`] | clients of a broker and a cache |
-//! | [`process`], [`system`] | the process and its machine |
+//! | part | feature | metrics |
+//! |---|---|---|
+//! | `middleware` | `axum` (on by default), `tower` | `http_*` and the page |
+//! | `client` | `tower` | calls to any API |
+//! | [`tasks`] | | `celery_*` |
+//! | [`credits`] | | `credits_*` |
+//! | [`paid_api`] | | `stripe_*`, `vapi_*`, any other |
+//! | [`pulsar`], [`redis`] | | clients of a broker and a cache |
+//! | [`process`], [`system`] | | the process and its machine |
+//! | [`page`] | | what is shown to a scraper |
+//! | `server` | `server` | the page of a program without HTTP |
+//! | `push` | `push` | the page of a program that ends |
+//! | `bridge` | `metrics`, `opentelemetry`, `prometheus` | what other crates count |
 
+#[cfg(any(feature = "metrics", feature = "opentelemetry", feature = "prometheus"))]
+pub mod bridge;
+#[cfg(feature = "tower")]
+pub mod client;
 pub mod config;
 pub mod credits;
+pub mod guide;
 pub mod metrics;
-#[cfg(feature = "axum")]
+#[cfg(feature = "tower")]
 pub mod middleware;
+pub mod page;
 pub mod paid_api;
 pub mod process;
 pub mod pulsar;
+#[cfg(feature = "push")]
+pub mod push;
 pub mod redis;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod system;
 pub mod tasks;
 

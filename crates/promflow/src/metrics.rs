@@ -24,6 +24,11 @@ pub const BATCH_BUCKETS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 pub const COMMAND_BUCKETS: [f64; 13] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
+/// Upper bounds for the sizes of bodies.
+///
+/// Units: bytes.
+pub const SIZE_BUCKETS: [f64; 7] = [100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+
 /// Requests that the backend answers.
 #[derive(Clone, Debug)]
 pub struct Http {
@@ -46,7 +51,7 @@ impl Http {
             ),
             duration: registry.histogram(
                 "http_request_duration_seconds",
-                "Time from the request to the head of its response.",
+                "Time from the request to the end of its response.",
                 &["method", "endpoint"],
                 &REQUEST_BUCKETS,
             ),
@@ -54,6 +59,35 @@ impl Http {
                 "http_requests_in_progress",
                 "HTTP requests being answered.",
                 &["method"],
+            ),
+        }
+    }
+}
+
+/// The sizes of requests and responses, which are measured when asked for.
+#[derive(Clone, Debug)]
+pub struct HttpSizes {
+    /// Of the bodies of requests.
+    pub request: HistogramFamily,
+    /// Of the bodies of responses.
+    pub response: HistogramFamily,
+}
+
+impl HttpSizes {
+    /// Registers the group.
+    pub fn new(registry: &Registry) -> Self {
+        Self {
+            request: registry.histogram(
+                "http_request_size_bytes",
+                "Size of the bodies of HTTP requests.",
+                &["method", "endpoint"],
+                &SIZE_BUCKETS,
+            ),
+            response: registry.histogram(
+                "http_response_size_bytes",
+                "Size of the bodies of HTTP responses, as far as they were sent.",
+                &["method", "endpoint"],
+                &SIZE_BUCKETS,
             ),
         }
     }
@@ -194,6 +228,26 @@ impl PaidApi {
                 "Fees paid to VAPI, in US dollars.",
                 &["operation"],
             ),
+        }
+    }
+
+    /// Registers the group of any API.
+    ///
+    /// Panics: when the name does not begin a metric's name.
+    pub fn named(registry: &Registry, api: &str) -> Self {
+        let (labels, operation) = (["operation", "outcome"], ["operation"]);
+        let (calls, duration) =
+            (format!("{api}_api_calls_total"), format!("{api}_api_call_duration_seconds"));
+        let spend = format!("{api}_spend_usd_total");
+        Self {
+            calls: registry.counter(&calls, &format!("Calls to {api}, by operation and outcome."), &labels),
+            duration: registry.histogram(
+                &duration,
+                &format!("Time that a call to {api} took."),
+                &operation,
+                &REQUEST_BUCKETS,
+            ),
+            spend: registry.counter(&spend, &format!("Fees paid to {api}, in US dollars."), &operation),
         }
     }
 }

@@ -1,41 +1,70 @@
-//! A tower layer that measures every route of an axum service, and the page of metrics.
+//! Tower layers that measure every route of a service: by route template, method and status, to the last byte of its
+//! response, whatever ends it.
+//!
+//! The layer stands outside of everything that answers. It resolves the series of a method and route once, so that a
+//! request costs two readings of the clock and a few atomic additions, and it never buffers, spawns or waits. What it
+//! counts as:
+//!
+//! | what happens | status |
+//! |---|---|
+//! | the body was sent to its end | that of the response |
+//! | the client went away, before the response or in the midst of its body | 499 |
+//! | a panic, an error of the service, an error of the body | 500 |
+//!
+//! With axum, [`Prometheus::instrument`] does everything. Any other tower service gets the layer alone, and says what
+//! its routes are: by [`Builder::route`], or by a [`RouteTemplate`] in the extensions of the request.
 
-use std::pin::Pin;
+use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
-use axum::Router;
-use axum::extract::MatchedPath;
-use axum::response::IntoResponse;
-use axum::routing::get;
-use http::header::{ACCEPT, CONTENT_TYPE, VARY};
-use http::{HeaderMap, Method, Request, Response};
-use pin_project_lite::pin_project;
-use promflow_registry::{Format, OVERFLOW, RegisterError, Registry};
-use tower_layer::Layer;
-use tower_service::Service;
+use http::Method;
+use http::request::Parts;
+use promflow_registry::{RegisterError, Registry};
 
 use crate::config::Settings;
-use crate::{credits, metrics, process, system};
+use crate::page::{Collector, Page};
+use crate::{process, system};
+
+#[cfg(feature = "axum")]
+mod axum_router;
+mod body;
+mod families;
+mod layer;
+mod preset;
+mod routes;
+mod running;
+mod trace;
+
+#[cfg(feature = "axum")]
+pub use axum_router::page;
+pub use body::MeasuredBody;
+pub use layer::{PrometheusLayer, PrometheusService, ResponseFuture};
+pub use preset::Preset;
+pub use trace::trace_id;
+
+use layer::{RouteOf, Shared};
+use routes::{Exclude, MethodLabel, Routes};
 
 /// The endpoint of requests that match no route: their paths are the visitors' choice and never become a label.
 pub const UNMATCHED: &str = "__unmatched__";
 
 /// The status counted for a request that was given up before its response, as nginx logs it.
-const STATUS_CLIENT_CLOSED: &str = "499";
-const STATUS_INTERNAL_ERROR: &str = "500";
+const STATUS_CLIENT_CLOSED: u16 = 499;
+const STATUS_INTERNAL_ERROR: u16 = 500;
 
 /// Credits that a request used: a handler puts it into the extensions of its response, alone or as a `Vec`, and the
 /// layer counts it in `credits_used_total`.
 ///
 /// ```
+/// # #[cfg(feature = "axum")]
+/// # mod m {
 /// use axum::{Extension, response::IntoResponse};
 /// use promflow::middleware::CreditsUsed;
 ///
 /// async fn call() -> impl IntoResponse {
 ///     (Extension(CreditsUsed::new("ann", "voice", 2.5)), "ringing")
 /// }
+/// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreditsUsed {
@@ -54,212 +83,211 @@ impl CreditsUsed {
     }
 }
 
-/// Measures a service as its settings say.
-#[derive(Clone, Debug)]
-pub struct Prometheus {
-    enabled: bool,
-    metrics_path: String,
-    registry: Registry,
-    metrics: Arc<Metrics>,
+/// The template of the route that a request matched (`/users/{id}`), in its extensions: for services without axum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteTemplate(pub Arc<str>);
+
+/// When the time of a request ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Until {
+    /// With the last byte of the response.
+    #[default]
+    LastByte,
+    /// With the head of the response: for streams that are meant to stay open.
+    Head,
 }
 
-#[derive(Debug)]
-struct Metrics {
-    http: metrics::Http,
-    credits: metrics::Credits,
+/// What happens when a handler panics, once it is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnPanic {
+    /// The panic goes on, and ends the connection.
+    #[default]
+    Resume,
+    /// The panic ends here, and the client gets an empty answer with the status 500.
+    Respond,
+}
+
+/// Measures a service as its settings say.
+#[derive(Clone)]
+pub struct Prometheus {
+    metrics_path: String,
+    page: Page,
+    /// Absent when nothing is to be measured.
+    shared: Option<Arc<Shared>>,
+}
+
+impl fmt::Debug for Prometheus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metrics_path, page, shared } = self;
+        let mut debug = f.debug_struct("Prometheus");
+        debug.field("enabled", &shared.is_some()).field("metrics_path", metrics_path).field("page", page);
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// Chooses how a service is measured: [`Prometheus::builder`].
+///
+/// ```
+/// use promflow::config::Settings;
+/// use promflow::middleware::{OnPanic, Preset, Prometheus};
+///
+/// let registry = promflow::Registry::new();
+/// let prometheus = Prometheus::builder(&Settings::default(), &registry)
+///     .preset(Preset::Otel)
+///     .sizes(true)
+///     .exclude(["/health", "/internal/*"])
+///     .on_panic(OnPanic::Respond)
+///     .build()?;
+/// # let _ = prometheus;
+/// # Ok::<(), promflow::RegisterError>(())
+/// ```
+#[must_use = "a builder measures nothing until it is built"]
+pub struct Builder<'a> {
+    settings: &'a Settings,
+    registry: &'a Registry,
+    preset: Preset,
+    sizes: Option<bool>,
+    exclude: Exclude,
+    until: Until,
+    on_panic: OnPanic,
+    route_of: Option<Box<RouteOf>>,
+    app_name: String,
+    collectors: Vec<Arc<dyn Collector>>,
+}
+
+impl fmt::Debug for Builder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Builder");
+        debug.field("preset", &self.preset).field("sizes", &self.sizes).field("exclude", &self.exclude);
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl Builder<'_> {
+    /// Chooses names and labels.
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.preset = preset;
+        self
+    }
+
+    /// Says whether the sizes of bodies are measured; only `Preset::FastapiInstrumentator` does unless told.
+    ///
+    /// A body of unknown length counts as it is read, or sent; that of a request only in axum.
+    pub fn sizes(mut self, measured: bool) -> Self {
+        self.sizes = Some(measured);
+        self
+    }
+
+    /// Leaves routes out, by template, or by path where none matches; a `*` at the end stands for all that begin so.
+    ///
+    /// The page itself is always left out: a service without visitors must look like one.
+    pub fn exclude<'p>(mut self, routes: impl IntoIterator<Item = &'p str>) -> Self {
+        routes.into_iter().for_each(|route| self.exclude.add(route));
+        self
+    }
+
+    /// Says when the time of a request ends.
+    pub fn until(mut self, until: Until) -> Self {
+        self.until = until;
+        self
+    }
+
+    /// Says what happens when a handler panics.
+    pub fn on_panic(mut self, on_panic: OnPanic) -> Self {
+        self.on_panic = on_panic;
+        self
+    }
+
+    /// Names the route of a request, for services without axum; `None` falls back to what else is known.
+    ///
+    /// It must return one of few templates, never a path.
+    pub fn route(mut self, route_of: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.route_of = Some(Box::new(route_of));
+        self
+    }
+
+    /// Sets the label `app_name` of `Preset::Starlette`; `starlette` unless told.
+    pub fn app_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.app_name);
+        self
+    }
+
+    /// Puts metrics on the page that another library counts.
+    pub fn collector(mut self, collector: impl Collector + 'static) -> Self {
+        self.collectors.push(Arc::new(collector));
+        self
+    }
+
+    /// Puts the default labels and the metrics of requests, process and machine into the registry.
+    ///
+    /// Errors: a metric of the registry has a label that is also a default label.
+    /// Panics: when the registry has metrics of these names that differ.
+    pub fn build(mut self) -> Result<Prometheus, RegisterError> {
+        let Self { settings, registry, .. } = self;
+        let sizes = self.sizes.unwrap_or(self.preset.measures_sizes());
+        let families = self.preset.register(registry, sizes, &self.app_name);
+        let page = Page::with_default_labels(registry, &settings.default_labels)?;
+        for collector in self.collectors {
+            page.add_collector(collector);
+        }
+        let shared = settings.enabled.then(|| {
+            process::register(registry);
+            system::register(registry);
+            self.exclude.add(&settings.metrics_path);
+            let (until, on_panic, route_of) = (self.until, self.on_panic, self.route_of);
+            let routes = Routes::new(families, self.exclude);
+            Arc::new(Shared { routes, until, on_panic, route_of })
+        });
+        if let Some(shared) = &shared {
+            for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+                shared.routes.init(MethodLabel::of(&method));
+            }
+        }
+        Ok(Prometheus { metrics_path: settings.metrics_path.clone(), page, shared })
+    }
 }
 
 impl Prometheus {
-    /// Puts the default labels and the metrics of requests, process and machine into a registry.
+    /// Measures under the names of the guide.
     ///
-    /// Errors: a metric of the registry has a label that is also a default label.
+    /// Errors: as [`Builder::build`].
     pub fn new(settings: &Settings, registry: &Registry) -> Result<Self, RegisterError> {
-        let metrics =
-            Metrics { http: metrics::Http::new(registry), credits: metrics::Credits::new(registry) };
-        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            metrics.http.in_progress.with(&[method_label(&method)]);
-        }
-        registry.set_default_labels(&settings.default_labels)?;
-        if settings.enabled {
-            process::register(registry);
-            system::register(registry);
-        }
-        Ok(Self {
-            enabled: settings.enabled,
-            metrics_path: settings.metrics_path.clone(),
-            registry: registry.clone(),
-            metrics: Arc::new(metrics),
-        })
+        Self::builder(settings, registry).build()
     }
 
-    /// Measures all routes of a router and adds the page, which is not measured itself. With
-    /// `PROMETHEUS_ENABLED=false` the router stays as it is.
+    /// Starts to choose how a service is measured.
+    pub fn builder<'a>(settings: &'a Settings, registry: &'a Registry) -> Builder<'a> {
+        Builder {
+            settings,
+            registry,
+            preset: Preset::default(),
+            sizes: None,
+            exclude: Exclude::default(),
+            until: Until::default(),
+            on_panic: OnPanic::default(),
+            route_of: None,
+            app_name: "starlette".to_owned(),
+            collectors: Vec::new(),
+        }
+    }
+
+    /// Returns the layer alone; it lets everything through with `PROMETHEUS_ENABLED=false`.
     ///
-    /// Panics: when the router has a route at the path of the page.
-    pub fn instrument<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
-        if !self.enabled {
-            return router;
-        }
-        router.merge(self.page()).layer(self.layer())
-    }
-
-    /// Returns the layer alone. It belongs on the router (`Router::layer`), where the route is known.
+    /// With axum it belongs on the router (`Router::layer`), where the route is known.
     pub fn layer(&self) -> PrometheusLayer {
-        PrometheusLayer { metrics: self.metrics.clone(), page: self.metrics_path.as_str().into() }
+        PrometheusLayer { shared: self.shared.clone() }
     }
 
-    /// Returns a router with the page alone.
-    pub fn page<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let registry = self.registry.clone();
-        Router::new().route(
-            &self.metrics_path,
-            get(move |headers: HeaderMap| std::future::ready(page(&registry, &headers))),
-        )
+    /// Returns the page, for a service that shows it itself.
+    pub fn metrics_page(&self) -> &Page {
+        &self.page
     }
-}
 
-/// Answers with the page in the format that the `Accept` header asks for.
-pub fn page(registry: &Registry, headers: &HeaderMap) -> impl IntoResponse + use<> {
-    let accept: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|v| v.to_str().ok()).collect();
-    let format = Format::from_accept(&accept.join(","));
-    ([(CONTENT_TYPE, format.content_type()), (VARY, "accept")], registry.encode(format))
-}
-
-/// Measures the requests of the service below: see [`Prometheus::layer`].
-#[derive(Clone, Debug)]
-pub struct PrometheusLayer {
-    metrics: Arc<Metrics>,
-    page: Arc<str>,
-}
-
-impl<S> Layer<S> for PrometheusLayer {
-    type Service = PrometheusService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        PrometheusService { inner, metrics: self.metrics.clone(), page: self.page.clone() }
+    /// Returns the path at which the page is to be found.
+    pub fn metrics_path(&self) -> &str {
+        &self.metrics_path
     }
 }
 
-/// A service whose requests are measured.
-#[derive(Clone, Debug)]
-pub struct PrometheusService<S> {
-    inner: S,
-    metrics: Arc<Metrics>,
-    page: Arc<str>,
-}
-
-impl<S, B, R> Service<Request<B>> for PrometheusService<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-{
-    type Response = Response<R>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        // Scrapes are no traffic: a service without visitors must look like one.
-        let route = request.extensions().get::<MatchedPath>();
-        let is_page = route.is_some_and(|route| route.as_str() == &*self.page);
-        let running = (!is_page).then(|| Running::start(&self.metrics, request.method(), route.cloned()));
-        ResponseFuture { inner: self.inner.call(request), running }
-    }
-}
-
-pin_project! {
-    /// The response of a measured request; the time ends with its head.
-    pub struct ResponseFuture<F> {
-        #[pin]
-        inner: F,
-        running: Option<Running>,
-    }
-}
-
-impl<F, R, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let result = ready!(this.inner.poll(cx));
-        match (this.running, &result) {
-            (Some(running), Ok(response)) => running.finish(response),
-            (Some(running), Err(_)) => running.count(STATUS_INTERNAL_ERROR),
-            (None, _) => {}
-        }
-        Poll::Ready(result)
-    }
-}
-
-/// A request under way. What ends it without a response, a panic or a client that went away, drops it.
-struct Running {
-    metrics: Arc<Metrics>,
-    method: &'static str,
-    route: Option<MatchedPath>,
-    start: Instant,
-    counted: bool,
-}
-
-impl Running {
-    fn start(metrics: &Arc<Metrics>, method: &Method, route: Option<MatchedPath>) -> Self {
-        let method = method_label(method);
-        metrics.http.in_progress.with(&[method]).inc();
-        Self { metrics: metrics.clone(), method, route, start: Instant::now(), counted: false }
-    }
-
-    fn finish<R>(&mut self, response: &Response<R>) {
-        self.count(response.status().as_str());
-        let one = response.extensions().get::<CreditsUsed>();
-        let many = response.extensions().get::<Vec<CreditsUsed>>();
-        for used in one.into_iter().chain(many.into_iter().flatten()) {
-            credits::count_used(&self.metrics.credits, &used.user, &used.kind, used.amount);
-        }
-    }
-
-    fn count(&mut self, status: &str) {
-        self.counted = true;
-        let endpoint = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-        let http = &self.metrics.http;
-        let duration = http.duration.with(&[self.method, endpoint]);
-        if duration.count() == 0 {
-            // The share of errors of a new route is zero, rather than absent until its first error.
-            http.requests.with(&[self.method, endpoint, STATUS_INTERNAL_ERROR]);
-        }
-        duration.observe_duration(self.start.elapsed());
-        http.requests.with(&[self.method, endpoint, status]).inc();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.counted {
-            let panics = std::thread::panicking();
-            self.count(if panics { STATUS_INTERNAL_ERROR } else { STATUS_CLIENT_CLOSED });
-        }
-        self.metrics.http.in_progress.with(&[self.method]).dec();
-    }
-}
-
-/// Returns the label of a method: clients may invent others, which share one value.
-fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        Method::CONNECT => "CONNECT",
-        Method::TRACE => "TRACE",
-        _ => OVERFLOW,
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "axum"))]
 mod tests;

@@ -1,5 +1,6 @@
-//! Calls to APIs that cost money: Stripe and VAPI.
+//! Calls to APIs that cost money: Stripe, VAPI, and any other by its name.
 
+use std::borrow::Borrow;
 use std::time::Instant;
 
 use promflow_registry::{Counter, Histogram, Registry};
@@ -25,6 +26,47 @@ impl Outcome {
             0..400 => Self::Success,
             _ => Self::Error,
         }
+    }
+}
+
+/// An API, whose operations are measured.
+///
+/// ```
+/// use promflow::paid_api::Api;
+///
+/// let registry = promflow::Registry::new();
+/// let complete = Api::named(&registry, "openai").operation("complete");
+/// complete.spent_usd(0.02);
+/// let page = String::from_utf8(registry.encode(promflow::Format::Text)).unwrap();
+/// assert!(page.contains("openai_api_calls_total{operation=\"complete\",outcome=\"error\"} 0\n"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Api {
+    metrics: metrics::PaidApi,
+}
+
+impl Api {
+    /// Registers the metrics of Stripe.
+    pub fn stripe(registry: &Registry) -> Self {
+        Self { metrics: metrics::PaidApi::stripe(registry) }
+    }
+
+    /// Registers the metrics of VAPI.
+    pub fn vapi(registry: &Registry) -> Self {
+        Self { metrics: metrics::PaidApi::vapi(registry) }
+    }
+
+    /// Registers the metrics of any API: `NAME_api_calls_total`, `NAME_api_call_duration_seconds` and
+    /// `NAME_spend_usd_total`.
+    ///
+    /// Panics: when the name does not begin a metric's name (`[a-z_][a-z0-9_]*`).
+    pub fn named(registry: &Registry, name: &str) -> Self {
+        Self { metrics: metrics::PaidApi::named(registry, name) }
+    }
+
+    /// Finds an operation; its outcomes exist at zero from then on.
+    pub fn operation(&self, name: &str) -> Operation {
+        Operation::new(&self.metrics, name)
     }
 }
 
@@ -76,9 +118,9 @@ impl Operation {
 
     /// Awaits a call, counts how it ended, and how long it took. A call that is given up counts as an error.
     pub async fn measure<T>(&self, call: impl Future<Output = T>, outcome: impl FnOnce(&T) -> Outcome) -> T {
-        let mut running = Running { operation: self, outcome: Outcome::Error, start: Instant::now() };
+        let running = Running::start(self);
         let answer = call.await;
-        running.outcome = outcome(&answer);
+        running.end(outcome(&answer), None);
         answer
     }
 
@@ -91,15 +133,29 @@ impl Operation {
 }
 
 /// A call under way: counted when it is dropped, so that one given up is not lost.
-struct Running<'o> {
-    operation: &'o Operation,
+#[derive(Debug)]
+pub(crate) struct Running<O: Borrow<Operation>> {
+    operation: O,
     outcome: Outcome,
     start: Instant,
 }
 
-impl Drop for Running<'_> {
+impl<O: Borrow<Operation>> Running<O> {
+    pub(crate) fn start(operation: O) -> Self {
+        Self { operation, outcome: Outcome::Error, start: Instant::now() }
+    }
+
+    pub(crate) fn end(mut self, outcome: Outcome, spent_usd: Option<f64>) {
+        self.outcome = outcome;
+        if let Some(amount) = spent_usd {
+            self.operation.borrow().spent_usd(amount);
+        }
+    }
+}
+
+impl<O: Borrow<Operation>> Drop for Running<O> {
     fn drop(&mut self) {
-        let operation = self.operation;
+        let operation = self.operation.borrow();
         match self.outcome {
             Outcome::Success => &operation.success,
             Outcome::RateLimited => &operation.rate_limited,

@@ -1,13 +1,18 @@
 use axum::body::Body;
 use axum::extract::Path;
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
 use axum::{Extension, Router};
-use http::StatusCode;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use promflow_exposition::{Mode, Parser};
+use promflow_exposition::{Format, Mode, Parser};
 use tower::ServiceExt;
 
 use super::*;
+
+mod bounds;
+mod listener;
+mod presets;
 
 struct App {
     registry: Registry,
@@ -125,6 +130,33 @@ async fn nothing_is_measured_or_served_when_disabled() {
     assert_eq!(app.request("GET", "/metrics", "*/*").await.0, StatusCode::NOT_FOUND);
     let page = String::from_utf8(app.registry.encode(Format::Text)).unwrap();
     assert!(!page.contains("http_requests_total"), "{page}");
+}
+
+#[tokio::test]
+async fn page_is_compressed_when_the_scraper_allows_it() {
+    let app = app(&[]);
+    let request = Request::builder().uri("/metrics").header(ACCEPT_ENCODING, "gzip").body(Body::empty());
+    let response = app.router.clone().oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
+    assert_eq!(response.headers()[VARY], "accept, accept-encoding");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let page = std::io::read_to_string(flate2::read::GzDecoder::new(&body[..])).unwrap();
+    has(&page, r#"http_requests_in_progress{method="GET"} 0"#);
+}
+
+#[tokio::test]
+async fn large_page_is_written_whole_off_the_async_thread() {
+    let app = app(&[]);
+    let many = app.registry.counter("many_total", "Many.", &["n"]);
+    many.limit_series(10_000);
+    for n in 0..5000 {
+        many.with(&[&n.to_string()]).inc();
+    }
+    for _ in 0..2 {
+        let page = app.page().await;
+        assert!(page.len() > 64 * 1024);
+        has(&page, r#"many_total{n="4999"} 1"#);
+    }
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! The layer and the page in an axum router.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue};
+use promflow_registry::Registry;
+
+use super::Prometheus;
+use crate::page::{Answer, Page};
+
+impl Prometheus {
+    /// Measures all routes of a router and adds the page, which is not measured itself. With
+    /// `PROMETHEUS_ENABLED=false` the router stays as it is.
+    ///
+    /// Panics: when the router has a route at the path of the page.
+    pub fn instrument<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
+        if self.shared.is_none() {
+            return router;
+        }
+        router.merge(self.page()).layer(self.layer())
+    }
+
+    /// Returns a router with the page alone.
+    pub fn page<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let page = self.page.clone();
+        let answer = move |headers: HeaderMap| async move { page.answer_async(&headers).await };
+        Router::new().route(&self.metrics_path, get(answer))
+    }
+}
+
+/// Answers with the page of a registry: in the format that `Accept` asks for, compressed as `Accept-Encoding` allows.
+pub fn page(registry: &Registry, headers: &HeaderMap) -> impl IntoResponse + use<> {
+    Page::new(registry).answer(headers)
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static(self.content_type)),
+            (VARY, HeaderValue::from_static(Self::VARY)),
+        ];
+        let encoding = self.content_encoding.map(|e| [(CONTENT_ENCODING, HeaderValue::from_static(e))]);
+        match encoding {
+            Some(encoding) => (headers, encoding, self.body).into_response(),
+            None => (headers, self.body).into_response(),
+        }
+    }
+}
