@@ -171,6 +171,11 @@ impl Writer {
         }
     }
 
+    /// Says whether the page's format has native histograms.
+    pub fn has_native_histograms(&self) -> bool {
+        matches!(self.format, Format::Protobuf | Format::OpenMetrics2)
+    }
+
     /// Writes a classic histogram, or gauge histogram, as the family is.
     ///
     /// Units: `created` in seconds since the epoch.

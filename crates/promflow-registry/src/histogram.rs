@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use promflow_exposition::{HistogramPoint, Writer};
+use promflow_exposition::{HistogramPoint, NativeHistogramPoint, Writer};
 use promflow_model::MetricType;
+use promflow_model::histogram::NativeHistogram;
 
 use crate::counter::add_f64;
 use crate::desc::Shape;
@@ -173,6 +174,13 @@ impl Metric for Histogram {
         };
         let point =
             HistogramPoint { bounds: &self.bounds, counts: &counts, sum: self.sum(), exemplars: &exemplars };
-        writer.histogram(self.cell.labels(), point, created);
+        if !self.native || !writer.has_native_histograms() {
+            return writer.histogram(self.cell.labels(), point, created);
+        }
+        let histogram = NativeHistogram::Int(self.native().to_model());
+        let exemplars: Vec<_> = exemplars.iter().flatten().cloned().collect();
+        let classic = (!self.bounds.is_empty()).then_some(point);
+        let native = NativeHistogramPoint { histogram: &histogram, classic, exemplars: &exemplars };
+        writer.native_histogram(self.cell.labels(), native, created);
     }
 }

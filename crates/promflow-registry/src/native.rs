@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 
+use promflow_model::histogram::{Histogram, Span};
+
 use crate::exemplar;
 use crate::memory::{Block, LINE_WORDS};
 use crate::series::{EXTENSIONS_MAX, Series};
@@ -91,6 +93,42 @@ pub struct NativeSnapshot {
     pub negative: Vec<(i32, u64)>,
     /// The upper bounds, where they were chosen by hand.
     pub custom_bounds: Vec<f64>,
+}
+
+impl NativeSnapshot {
+    /// Returns the histogram as the formats and the storage know it.
+    pub fn to_model(&self) -> Histogram {
+        let (positive_spans, positive_buckets) = spans(&self.positive);
+        let (negative_spans, negative_buckets) = spans(&self.negative);
+        Histogram {
+            schema: i32::from(self.schema),
+            zero_threshold: self.zero_threshold,
+            zero_count: self.zero_count,
+            count: self.count,
+            sum: self.sum,
+            positive_spans,
+            negative_spans,
+            positive_buckets,
+            negative_buckets,
+            custom_values: self.custom_bounds.clone(),
+            ..Histogram::default()
+        }
+    }
+}
+
+/// Puts buckets that follow each other into spans, and counts into differences.
+fn spans(buckets: &[(i32, u64)]) -> (Vec<Span>, Vec<i64>) {
+    let (mut spans, mut deltas) = (Vec::<Span>::new(), Vec::new());
+    let (mut next, mut before) = (0, 0);
+    for (index, count) in buckets {
+        match spans.last_mut() {
+            Some(span) if *index == next => span.length += 1,
+            _ => spans.push(Span { offset: index - next, length: 1 }),
+        }
+        deltas.push(*count as i64 - before);
+        (next, before) = (index + 1, *count as i64);
+    }
+    (spans, deltas)
 }
 
 /// Chooses the finest schema whose bounds differ by no more than a factor.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
-use promflow_exposition::{Format, LabelText, Writer};
+use promflow_exposition::{Format, LabelText, Negotiated, Writer};
 use promflow_model::MetricType;
 
 use crate::arena::Arena;
@@ -376,6 +376,11 @@ impl Registry {
         let page = self.encode_into(Writer::with_buffer(format, Vec::with_capacity(room + room / 8)));
         self.inner.page_bytes.store(page.len(), Ordering::Relaxed);
         page
+    }
+
+    /// Writes a page in what was agreed with the scraper: format, and how names that are not classic are written.
+    pub fn encode_negotiated(&self, negotiated: &Negotiated) -> Vec<u8> {
+        self.encode_into(Writer::negotiated(negotiated))
     }
 
     /// Writes a page with a writer that was set up for what the scraper asked for.

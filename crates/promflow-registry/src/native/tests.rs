@@ -1,6 +1,21 @@
 use super::*;
 
 #[test]
+fn snapshots_become_valid_histograms_of_the_model() {
+    let registry = crate::Registry::new();
+    let family = registry.metric("h", "H.").native(Native::default()).histogram().unwrap();
+    for value in [0.0, 1.0, 1.05, 1.2, 8.0, -3.0] {
+        family.with(&[]).observe(value);
+    }
+    let histogram = family.with(&[]).native().to_model();
+    histogram.validate().unwrap();
+    assert_eq!(histogram.positive_spans.len(), 3, "{histogram:?}");
+    assert_eq!(histogram.positive_buckets, [1, 0, 0, 0], "{histogram:?}");
+    let page = registry.encode(promflow_exposition::Format::Protobuf);
+    assert!(!page.is_empty());
+}
+
+#[test]
 fn values_fall_into_the_bucket_whose_bound_is_not_below_them() {
     for (value, schema, index) in [
         (1.0, 0, 0),
