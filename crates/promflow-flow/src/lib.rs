@@ -11,21 +11,25 @@
 
 mod build;
 mod catalogue;
+mod dashboards;
 mod exporters;
 pub mod graph;
 pub mod layout;
 pub mod live;
 mod nearest;
 pub mod paths;
-mod questions;
+pub mod questions;
 mod reads;
 pub mod render;
+mod select;
 mod shape;
 #[cfg(test)]
 mod testing;
 pub mod view;
 
+pub use dashboards::{Dashboard, DashboardQuery};
 pub use build::{FlowInputs, build};
 pub use graph::Graph;
 pub use live::LiveState;
 pub use questions::Lineage;
+pub use select::{SelectError, select, select_ids};
