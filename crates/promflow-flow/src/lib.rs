@@ -10,6 +10,7 @@
 //! renderers in [`render`] draw it. The same inputs give the same bytes.
 
 mod build;
+pub mod cardinality;
 mod catalogue;
 mod dashboards;
 mod exporters;

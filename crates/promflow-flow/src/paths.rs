@@ -167,6 +167,20 @@ impl FlowFiles {
         Ok(())
     }
 
+    /// Says whether a job of that name is configured.
+    pub fn has_job(&self, name: &str) -> bool {
+        self.job_names().any(|job| job == name)
+    }
+
+    /// Returns the name of the configured job that is nearest to a name.
+    pub fn nearest_job(&self, name: &str) -> Option<String> {
+        crate::questions::near(name, self.job_names())
+    }
+
+    fn job_names(&self) -> impl Iterator<Item = &str> {
+        self.config.iter().flat_map(|config| &config.scrape_configs).map(|job| job.job_name.as_str())
+    }
+
     /// Returns what the graph is built from, with what a server said.
     pub fn inputs<'a>(&'a self, live: Option<&'a LiveState>) -> FlowInputs<'a> {
         // A server knows more than a page in a file.

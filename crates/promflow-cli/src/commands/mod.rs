@@ -1,7 +1,10 @@
 //! One file per command.
 
+pub(crate) mod cardinality;
 #[cfg(feature = "demo")]
 pub(crate) mod fault;
 pub(crate) mod flow;
+mod flow_diff;
+pub(crate) mod prune;
 pub(crate) mod query;
 pub(crate) mod serve;

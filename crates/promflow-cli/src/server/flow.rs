@@ -6,18 +6,22 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use promflow_api::{FlowFormat, FlowSource};
+use promflow_api::{FlowError, FlowFormat, FlowQuestion, FlowSource};
 use promflow_config::RuleKind;
 use promflow_flow::graph::AlertState;
 use promflow_flow::live::{LiveMetric, LiveRule, LiveState, LiveTarget};
 use promflow_flow::paths::{FlowFiles, FlowPaths};
-use promflow_flow::{Graph, render};
+use promflow_flow::cardinality::{Count, CountSource, cardinality};
+use promflow_flow::{Graph, questions, render, select};
 use promflow_model::{Clock, Labels, METRIC_NAME};
 use promflow_promql::{Engine, QueryOptions, Value};
 use promflow_rules::{Health, Manager, RuleSnapshot};
 use promflow_scrape::{ScrapeManager, TargetHealth};
 use promflow_source::{DiskTree, SourceTree};
+use promflow_storage::Queryable;
+use promflow_syntax::ast::ExprKind;
 use promflow_tsdb::Head;
+use serde::Serialize;
 
 use super::deliveries::Deliveries;
 use crate::live;
@@ -46,7 +50,13 @@ pub(crate) struct LiveFlow {
 struct Cache {
     fingerprint: u64,
     files: Option<Arc<FlowFiles>>,
-    graph: Option<(Instant, Arc<Graph>)>,
+    shown: Option<(Instant, Arc<Shown>)>,
+}
+
+/// The system at one moment.
+struct Shown {
+    graph: Graph,
+    live: LiveState,
 }
 
 impl LiveFlow {
@@ -54,36 +64,102 @@ impl LiveFlow {
         Self { paths, live, cache: Mutex::new(Cache::default()) }
     }
 
-    fn graph(&self) -> Result<Arc<Graph>, String> {
+    fn shown(&self) -> Result<Arc<Shown>, FlowError> {
         let mut cache = self.cache.lock().expect("BUG: a thread panicked while it held the flow chart");
-        if let Some((made, graph)) = &cache.graph
+        if let Some((made, shown)) = &cache.shown
             && made.elapsed() < FRESH
         {
-            return Ok(graph.clone());
+            return Ok(shown.clone());
         }
         let fingerprint = fingerprint(&self.paths);
         if cache.files.is_none() || cache.fingerprint != fingerprint {
-            let files = FlowFiles::read(&self.paths)
-                .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+            let files = FlowFiles::read(&self.paths).map_err(|errors| {
+                FlowError::Server(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            })?;
             cache.files = Some(Arc::new(files));
             cache.fingerprint = fingerprint;
         }
         let files = cache.files.clone().expect("BUG: the files were just read");
-        let graph = Arc::new(files.graph(Some(&self.live.state())));
-        cache.graph = Some((Instant::now(), graph.clone()));
-        Ok(graph)
+        let live = self.live.state();
+        let shown = Arc::new(Shown { graph: files.graph(Some(&live)), live });
+        cache.shown = Some((Instant::now(), shown.clone()));
+        Ok(shown)
     }
 }
 
 impl FlowSource for LiveFlow {
-    fn draw(&self, format: FlowFormat) -> Result<String, String> {
-        let graph = self.graph()?;
+    fn draw(&self, format: FlowFormat, expr: &str) -> Result<Vec<u8>, FlowError> {
+        let shown = self.shown()?;
+        let part = match expr {
+            "" => None,
+            expr => Some(select(&shown.graph, expr).map_err(|e| FlowError::Request(e.to_string()))?),
+        };
+        let graph = part.as_ref().unwrap_or(&shown.graph);
         Ok(match format {
-            FlowFormat::Svg => render::svg(&graph),
-            FlowFormat::Json => render::json(&graph),
-            FlowFormat::Mermaid => render::mermaid(&graph),
-            FlowFormat::Dot => render::dot(&graph),
+            FlowFormat::Svg => render::svg(graph).into_bytes(),
+            FlowFormat::Png => render::png(graph, false).map_err(FlowError::Server)?,
+            FlowFormat::Html => render::html(graph).into_bytes(),
+            FlowFormat::Json => render::json(graph).into_bytes(),
+            FlowFormat::Mermaid => render::mermaid(graph).into_bytes(),
+            FlowFormat::Dot => render::dot(graph).into_bytes(),
+            FlowFormat::Text => render::text(graph).into_bytes(),
         })
+    }
+
+    fn ask(&self, question: &FlowQuestion) -> Result<String, FlowError> {
+        let wrong = |e: questions::AskError| FlowError::Request(e.to_string());
+        match question {
+            FlowQuestion::Feeds(name) => to_json(&questions::feeds(&self.shown()?.graph, name).map_err(wrong)?),
+            FlowQuestion::Breaks(name) => {
+                to_json(&questions::breaks(&self.shown()?.graph, name).map_err(wrong)?)
+            }
+            FlowQuestion::Missing => to_json(&questions::missing(&self.shown()?.graph)),
+            FlowQuestion::Prune => {
+                let shown = self.shown()?;
+                to_json(&questions::prune(&shown.graph, Some(&shown.live)))
+            }
+            FlowQuestion::Cardinality(limit) => {
+                let now_ms = self.live.clock.now_ms();
+                let counter = Counter { live: &self.live, now_ms };
+                to_json(&cardinality(&counter, now_ms, *limit).map_err(FlowError::Server)?)
+            }
+        }
+    }
+}
+
+fn to_json(answer: &impl Serialize) -> Result<String, FlowError> {
+    serde_json::to_string(answer).map_err(|e| FlowError::Server(format!("cannot write the answer: {e}")))
+}
+
+/// Counts the server's own series.
+struct Counter<'l> {
+    live: &'l Live,
+    now_ms: i64,
+}
+
+/// How far back label names are looked for, in milliseconds.
+const LABELS_BACK_MS: i64 = 300_000;
+
+impl CountSource for Counter<'_> {
+    fn query(&self, expr: &str) -> Result<Vec<Count>, String> {
+        let expr = promflow_syntax::parse(expr).expect("BUG: the counting query is valid");
+        let options = QueryOptions::default();
+        let result = self.live.engine.instant(&*self.live.head, &expr, self.now_ms, &options);
+        match result.map_err(|e| e.to_string())?.value {
+            Value::Vector(samples) => Ok(samples
+                .into_iter()
+                .map(|sample| Count { labels: map(&sample.labels), value: sample.value })
+                .collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn label_names(&self, selector: &str) -> Result<Vec<String>, String> {
+        let expr = promflow_syntax::parse(selector).expect("BUG: the selector is valid");
+        let ExprKind::Vector(selector) = expr.kind else { return Ok(Vec::new()) };
+        let querier =
+            self.live.head.querier(self.now_ms - LABELS_BACK_MS, self.now_ms).map_err(|e| e.to_string())?;
+        querier.label_names(&selector.matchers).map_err(|e| e.to_string())
     }
 }
 
@@ -100,8 +176,8 @@ fn fingerprint(paths: &FlowPaths) -> u64 {
     };
     for file in [&paths.config, &paths.alertmanager].into_iter().flatten() {
         note(file);
-        for folder in [file.parent(), file.parent().map(|p| p.join("rules")).as_deref()].into_iter().flatten()
-        {
+        let Some(beside) = file.parent() else { continue };
+        for folder in [beside.to_owned(), beside.join("rules"), beside.join("dashboards")] {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 note(&entry.path());
             }
@@ -123,6 +199,7 @@ impl Live {
             rules: self.rules(),
             metrics: self.metrics(),
             receivers: self.deliveries.receivers(),
+            ..LiveState::default()
         }
     }
 
