@@ -24,7 +24,9 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{any, get, post};
 
-pub use state::{ApiLimits, ApiState, Control, FlowChart, FlowFormat, FlowSource, RuntimeInfo};
+pub use state::{
+    ApiLimits, ApiState, Control, FlowChart, FlowError, FlowFormat, FlowQuestion, FlowSource, RuntimeInfo,
+};
 
 use respond::ApiError;
 
@@ -68,6 +70,11 @@ pub fn router(state: Arc<ApiState>) -> Router {
         .route("/-/reload", post(lifecycle::reload).put(lifecycle::reload))
         .route("/-/quit", post(lifecycle::quit).put(lifecycle::quit))
         .route("/api/promflow/v1/flow", get(flow::chart))
+        .route("/api/promflow/v1/flow/feeds", get(flow::feeds))
+        .route("/api/promflow/v1/flow/breaks", get(flow::breaks))
+        .route("/api/promflow/v1/flow/missing", get(flow::missing))
+        .route("/api/promflow/v1/flow/prune", get(flow::prune))
+        .route("/api/promflow/v1/cardinality", get(flow::cardinality))
         .route("/api/v1/query", get(query::instant).post(query::instant))
         .route("/api/v1/query_range", get(query::range).post(query::range))
         .route("/api/v1/format_query", get(query::format).post(query::format))

@@ -63,21 +63,50 @@ pub struct ApiLimits {
     pub query_timeout_ms: i64,
 }
 
-/// Draws the flow chart of the running system.
+/// Draws the flow chart of the running system, and answers questions about it.
 pub trait FlowSource: Send + Sync {
-    /// Draws the chart.
+    /// Draws the chart, or the part of it that a selection means; `""` selects everything.
     ///
-    /// Errors: the configuration or the sources cannot be read; the text says which and where.
-    fn draw(&self, format: FlowFormat) -> Result<FlowChart, String>;
+    /// Errors: the selection is wrong; the configuration or the sources cannot be read.
+    fn draw(&self, format: FlowFormat, select: &str) -> Result<FlowChart, FlowError>;
+
+    /// Answers a question, as JSON.
+    ///
+    /// Errors: the question names what is not there; the configuration or the sources cannot be read.
+    fn ask(&self, question: &FlowQuestion) -> Result<String, FlowError>;
 }
 
 /// A drawn chart.
 #[derive(Clone, Debug)]
 pub struct FlowChart {
     /// The chart in its format.
-    pub text: String,
+    pub bytes: Vec<u8>,
     /// What could not be read, and is therefore not drawn or drawn as it was before.
     pub problems: Vec<String>,
+}
+
+/// A question about the running system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlowQuestion {
+    /// What feeds an alert.
+    Feeds(String),
+    /// What breaks when a metric, label or job goes.
+    Breaks(String),
+    /// What is read but never written.
+    Missing,
+    /// What can go.
+    Prune,
+    /// Where the series come from; at most so many metrics and labels are named.
+    Cardinality(usize),
+}
+
+/// Why the flow chart has no answer; the text says what is wrong and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlowError {
+    /// The request is wrong.
+    Request(String),
+    /// The server cannot read what it needs.
+    Server(String),
 }
 
 /// How the flow chart is drawn.
@@ -85,12 +114,18 @@ pub struct FlowChart {
 pub enum FlowFormat {
     /// A picture.
     Svg,
+    /// A picture made of pixels.
+    Png,
+    /// A page in one file.
+    Html,
     /// Nodes and edges.
     Json,
     /// Mermaid's text.
     Mermaid,
     /// Graphviz's text.
     Dot,
+    /// Text for a terminal.
+    Text,
 }
 
 /// The server as those who run it see and steer it.

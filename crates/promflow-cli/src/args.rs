@@ -31,7 +31,11 @@ pub(crate) enum Command {
     /// Run the engine on your own configuration
     Serve(Box<ServeArguments>),
     /// Draw the flow chart: code, endpoint, job, recording rule, alert, route, receiver
-    Flow(FlowArguments),
+    Flow(Box<FlowArguments>),
+    /// What can go: metrics read by nobody, alerts that cannot fire, metrics without help text
+    Prune(PruneArguments),
+    /// Where series come from, which labels blow up, and which limit to set
+    Cardinality(CardinalityArguments),
     /// Switch a fault of the demo's backend on or off
     #[cfg(feature = "demo")]
     Fault(FaultArguments),
@@ -178,33 +182,144 @@ pub(crate) enum LogLevel {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = FLOW_EXAMPLES)]
 pub(crate) struct FlowArguments {
+    #[command(subcommand)]
+    pub(crate) question: Option<FlowQuestion>,
+    #[command(flatten)]
+    pub(crate) files: FlowFilesArguments,
+    /// Part of the chart: a name, +NAME with all upstream, NAME+ with all downstream, 2+NAME+1, job:NAME,
+    /// kind:alert, severity:critical, state:broken; a space joins, a comma intersects, a - takes away
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
+    pub(crate) select: Option<String>,
+    /// How to draw [default: mermaid]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FlowOutput>,
+    /// Draw in dark colours (png)
+    #[arg(long)]
+    pub(crate) dark: bool,
+    /// File to write instead of standard output; for Mermaid a directory too, one file for each part
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 1 when an edge is in this state
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub(crate) fail_on: Option<FailOn>,
+}
+
+const FLOW_EXAMPLES: &str = "\
+Examples:
+  promflow flow --format html -o flow.html           the chart as one file for any browser
+  promflow flow --select '+HttpHighErrorRatio'       what leads to one alert
+  promflow flow feeds HttpHighErrorRatio             the same as a tree, up to file and line
+  promflow flow breaks http_requests_total           what breaks, and who is no longer told
+  promflow flow missing                              what is read but never written
+  promflow flow diff main..HEAD                      text for a review comment
+  promflow flow --fail-on broken --format svg -o f   for CI";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FlowQuestion {
+    /// What feeds an alert, a recording rule or a dashboard, up to file and line
+    Feeds {
+        /// Its name
+        name: String,
+    },
+    /// What breaks when a metric, a label or a job goes, up to the person who is paged
+    Breaks {
+        /// Its name; `metric{label}` for the label of one metric
+        name: String,
+    },
+    /// What is read but never written, with the nearest real name
+    Missing,
+    /// What differs between two revisions of the repository, as text for a review comment
+    Diff {
+        /// REV..REV; the second one is HEAD unless given
+        revisions: String,
+    },
+}
+
+/// Which files, and which server.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FlowFilesArguments {
     /// Prometheus configuration file path
-    #[arg(long = "config.file", value_name = "FILE", default_value = "monitoring/prometheus.yml")]
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        default_value = "monitoring/prometheus.yml",
+        global = true
+    )]
     pub(crate) config_file: PathBuf,
     /// Alertmanager configuration file path [default: monitoring/alertmanager.yml, where there is one]
-    #[arg(long = "alertmanager.config", value_name = "FILE")]
+    #[arg(long = "alertmanager.config", value_name = "FILE", global = true)]
     pub(crate) alertmanager_config: Option<PathBuf>,
-    /// Root of the source code
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    /// Root of the source code, and of the dashboards
+    #[arg(long, value_name = "DIR", default_value = ".", global = true)]
     pub(crate) source: PathBuf,
     /// Server to ask for live state
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     pub(crate) url: Option<String>,
-    /// How to draw
-    #[arg(long, value_enum, default_value_t = FlowOutput::Mermaid)]
-    pub(crate) format: FlowOutput,
-    /// File to write instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    /// Captured page of a job, to judge by without a server; may be repeated
+    #[arg(long = "page", value_name = "JOB=FILE", global = true)]
+    pub(crate) pages: Vec<Page>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    #[command(flatten)]
+    pub(crate) files: FlowFilesArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CardinalityArguments {
+    /// Server to ask
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    pub(crate) url: String,
+    /// How many metrics and labels are named
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A captured page and the job it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) job: String,
+    pub(crate) path: PathBuf,
+}
+
+impl std::str::FromStr for Page {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((job, path)) if !job.is_empty() && !path.is_empty() => {
+                Ok(Self { job: job.to_owned(), path: path.into() })
+            }
+            _ => Err(format!("{text:?} is no JOB=FILE")),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FlowOutput {
     Mermaid,
     Svg,
+    Png,
+    Html,
+    Text,
     Dot,
     Json,
+}
+
+/// On which edges the command fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Edges over which nothing can come
+    Broken,
 }
 
 #[derive(Debug, Subcommand)]

@@ -30,7 +30,7 @@ pub(crate) async fn ask(client: &ApiClient) -> Result<LiveState> {
         targets: targets.into_iter().map(target).collect(),
         rules: rules.into_iter().flat_map(|g| g.rules.into_iter().map(move |r| rule(&g.name, r))).collect(),
         metrics,
-        receivers: BTreeMap::new(),
+        ..LiveState::default()
     })
 }
 

@@ -45,7 +45,9 @@ async fn run(command: Command) -> Result<ExitCode> {
         #[cfg(feature = "demo")]
         Command::Up(arguments) => demo::up(arguments).await,
         Command::Serve(arguments) => commands::serve::run(*arguments).await,
-        Command::Flow(arguments) => commands::flow::run(arguments).await,
+        Command::Flow(arguments) => commands::flow::run(*arguments).await,
+        Command::Prune(arguments) => commands::prune::run(arguments).await,
+        Command::Cardinality(arguments) => commands::cardinality::run(&arguments).await,
         #[cfg(feature = "demo")]
         Command::Fault(arguments) => commands::fault::run(arguments).await,
         Command::Query(command) => commands::query::run(command).await,

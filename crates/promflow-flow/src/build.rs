@@ -1,5 +1,6 @@
 //! From files to the graph.
 
+mod boards;
 mod code;
 mod delivery;
 mod exposure;
@@ -10,6 +11,7 @@ mod meet;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod through;
 mod wildcard;
 
 use std::cell::OnceCell;
@@ -21,6 +23,7 @@ use promflow_config::{Config, Position, RuleFile, ScrapeConfig, TargetGroup};
 use promflow_source::{Definition, Scan};
 
 use crate::catalogue::Catalogue;
+use crate::dashboards::Dashboard;
 use crate::graph::{Edge, Graph, Node};
 use crate::live::LiveState;
 use jobs::JobView;
@@ -37,6 +40,8 @@ pub struct FlowInputs<'a> {
     pub targets: BTreeMap<String, Vec<TargetGroup>>,
     /// The rule files.
     pub rule_files: &'a [RuleFile],
+    /// Grafana's dashboards.
+    pub dashboards: &'a [Dashboard],
     /// `alertmanager.yml`.
     pub alertmanager: Option<&'a AlertmanagerFile>,
     /// What the source code defines.
@@ -75,6 +80,7 @@ pub fn build(inputs: &FlowInputs<'_>) -> Graph {
     builder.add_definitions();
     builder.add_rules();
     builder.add_reads();
+    builder.add_dashboards();
     builder.add_exposure();
     builder.add_delivery();
     builder.graph.settle();

@@ -212,6 +212,8 @@ pub enum Details {
     Route(RouteFacts),
     /// A receiver.
     Receiver(ReceiverFacts),
+    /// A dashboard.
+    Dashboard(DashboardFacts),
     /// A runbook, by its address.
     Runbook {
         /// The address.
@@ -400,6 +402,15 @@ pub struct ReceiverFacts {
     pub failed: Option<u64>,
 }
 
+/// What is known of a dashboard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DashboardFacts {
+    /// How many panels read something.
+    pub panels: usize,
+    /// Its address below the root of the dashboards' server.
+    pub url: Option<String>,
+}
+
 /// An edge; it points downstream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edge {
@@ -421,6 +432,8 @@ pub struct Edge {
     pub reason: Option<String>,
     /// The real name that a wrong one is nearest to.
     pub nearest: Option<String>,
+    /// The panel of a dashboard that reads.
+    pub panel: Option<String>,
     /// Samples a second, when a server answered.
     pub samples_per_second: Option<f64>,
 }
@@ -438,6 +451,7 @@ impl Edge {
             state: State::Defined,
             reason: None,
             nearest: None,
+            panel: None,
             samples_per_second: None,
         }
     }
@@ -474,7 +488,10 @@ impl Graph {
         self.nodes.sort_by(|a, b| (a.kind.lane(), a.kind, &a.id).cmp(&(b.kind.lane(), b.kind, &b.id)));
         self.nodes.dedup_by(|a, b| a.id == b.id);
         let key = |e: &Edge| {
-            (e.from.clone(), e.to.clone(), e.via.clone(), e.function.clone(), e.state, e.metrics.clone())
+            (
+                (e.from.clone(), e.to.clone(), e.via.clone(), e.function.clone()),
+                (e.state, e.metrics.clone(), e.panel.clone()),
+            )
         };
         self.edges.sort_by_cached_key(key);
         self.edges.dedup();

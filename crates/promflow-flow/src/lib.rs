@@ -10,22 +10,27 @@
 //! renderers in [`render`] draw it. The same inputs give the same bytes.
 
 mod build;
+pub mod cardinality;
 mod catalogue;
+mod dashboards;
 mod exporters;
 pub mod graph;
 pub mod layout;
 pub mod live;
 mod nearest;
 pub mod paths;
-mod questions;
+pub mod questions;
 mod reads;
 pub mod render;
+mod select;
 mod shape;
 #[cfg(test)]
 mod testing;
 pub mod view;
 
 pub use build::{FlowInputs, build};
+pub use dashboards::{Dashboard, DashboardQuery};
 pub use graph::Graph;
 pub use live::LiveState;
 pub use questions::Lineage;
+pub use select::{SelectError, select, select_ids};

@@ -1,7 +1,9 @@
 //! What a running server says about the way: plain data, which a server fills from its own memory and a client from
 //! another server's API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use promflow_exposition::{Entry, Format, Mode, Parser};
 
 use crate::graph::AlertState;
 
@@ -20,6 +22,8 @@ pub struct LiveState {
     pub metrics: BTreeMap<String, BTreeMap<String, LiveMetric>>,
     /// What was sent, by receiver.
     pub receivers: BTreeMap<String, LiveReceiver>,
+    /// The jobs whose metrics were read off a page in a file, not off a server.
+    pub captured: BTreeSet<String>,
 }
 
 /// A target.
@@ -85,6 +89,30 @@ pub struct LiveReceiver {
 }
 
 impl LiveState {
+    /// Takes the metrics of a job from a page that was captured: text, or OpenMetrics when it ends in `# EOF`.
+    ///
+    /// Errors: the page is not in its format; the text says where.
+    pub fn capture(&mut self, job: &str, page: &str) -> Result<(), String> {
+        let is_openmetrics = page.trim_end().ends_with("# EOF");
+        let format = if is_openmetrics { Format::OpenMetrics } else { Format::Text };
+        let mut parser = Parser::new(page.as_bytes(), format, Mode::Prometheus);
+        let mut metrics: BTreeMap<String, LiveMetric> = BTreeMap::new();
+        while let Some(entry) = parser.next() {
+            let entry = entry.map_err(|error| {
+                let before = &page.as_bytes()[..parser.offset().min(page.len())];
+                let line = before.iter().filter(|byte| **byte == b'\n').count();
+                format!("line {}: {error}", line.max(1))
+            })?;
+            if let Entry::Sample(sample) = entry {
+                let labels = sample.labels();
+                metrics.entry(labels.get(promflow_model::METRIC_NAME).to_owned()).or_default().series += 1;
+            }
+        }
+        self.metrics.entry(job.to_owned()).or_default().extend(metrics);
+        self.captured.insert(job.to_owned());
+        Ok(())
+    }
+
     /// Returns a job's metric by any of its series names.
     pub(crate) fn metric(&self, job: &str, series: &[String]) -> Option<&LiveMetric> {
         let metrics = self.metrics.get(job)?;

@@ -8,9 +8,9 @@ use promflow_config::{
     ConfigError, FileSystem, LoadedConfig, OsFileSystem, RuleFile, TargetGroup, ValidationScheme, load,
     parse_target_groups,
 };
-use promflow_source::{DiskTree, Limits, Scan, scan};
+use promflow_source::{DiskTree, Limits, Scan, SourceTree, scan};
 
-use crate::{FlowInputs, Graph, LiveState, build};
+use crate::{Dashboard, FlowInputs, Graph, LiveState, build};
 
 /// Which files the graph is built from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,9 +19,15 @@ pub struct FlowPaths {
     pub config: Option<PathBuf>,
     /// `alertmanager.yml`.
     pub alertmanager: Option<PathBuf>,
-    /// The directory of the source code.
+    /// The directory of the source code; dashboards are looked for there too.
     pub source: Option<PathBuf>,
+    /// Captured pages, by job: what its endpoint showed.
+    pub pages: Vec<(String, PathBuf)>,
 }
+
+/// How many JSON files are looked at, and how long each may be.
+const DASHBOARDS_MAX: usize = 2_000;
+const DASHBOARD_BYTES_MAX: u64 = 8 << 20;
 
 /// The files of a [`FlowPaths`], read.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +40,8 @@ pub struct FlowFiles {
     root: Option<PathBuf>,
     base: Option<PathBuf>,
     problems: Vec<String>,
+    dashboards: Vec<Dashboard>,
+    pages: LiveState,
 }
 
 /// Builds the graph from files; a file of targets, rules or code that is broken is among the problems.
@@ -66,6 +74,8 @@ impl FlowFiles {
         if let Some(path) = &paths.source {
             errors.extend(files.scan(path).err());
         }
+        errors.extend(files.read_pages(&paths.pages));
+        files.read_dashboards(paths);
         if files.root.is_none() {
             files.root = files.base.clone();
         }
@@ -100,6 +110,51 @@ impl FlowFiles {
         self.config = Some(config);
     }
 
+    fn read_pages(&mut self, pages: &[(String, PathBuf)]) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        for (job, path) in pages {
+            let read =
+                std::fs::read_to_string(path).map_err(|error| format!("cannot read the page: {error}"));
+            if let Err(message) = read.and_then(|page| self.pages.capture(job, &page)) {
+                errors.push(ConfigError::for_file(path.display().to_string(), message));
+            }
+        }
+        errors
+    }
+
+    /// Reads the dashboards beside the configuration and among the sources.
+    fn read_dashboards(&mut self, paths: &FlowPaths) {
+        let mut found: BTreeSet<PathBuf> = BTreeSet::new();
+        if let (Some(root), Some(source)) = (&self.root, &paths.source) {
+            let within = source.canonicalize().unwrap_or_else(|_| source.clone());
+            let inside = within.strip_prefix(root).unwrap_or(Path::new("")).to_owned();
+            let files = DiskTree::new(root).within(inside).files().unwrap_or_default();
+            found.extend(files.iter().filter(|file| file.ends_with(".json")).map(|file| root.join(file)));
+        }
+        let beside = paths.config.as_ref().and_then(|config| config.parent());
+        let entries =
+            beside.and_then(|dir| std::fs::read_dir(dir.join("dashboards")).ok()).into_iter().flatten();
+        let base = self.base.clone().unwrap_or_default();
+        let own = entries.flatten().map(|entry| base.join(entry.path()));
+        found.extend(own.filter(|path| path.extension().is_some_and(|extension| extension == "json")));
+        let found: BTreeSet<PathBuf> =
+            found.into_iter().map(|path| path.canonicalize().unwrap_or(path)).collect();
+        for path in found.into_iter().take(DASHBOARDS_MAX) {
+            if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > DASHBOARD_BYTES_MAX) {
+                continue;
+            }
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            // Most JSON in a repository is something else, and need not even be well formed.
+            if !text.contains("\"panels\"") && !text.contains("\"rows\"") {
+                continue;
+            }
+            match Dashboard::parse(&path.display().to_string(), &text) {
+                Ok(dashboard) => self.dashboards.extend(dashboard),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+    }
+
     fn scan(&mut self, dir: &Path) -> Result<(), ConfigError> {
         let failed = |error: std::io::Error| {
             ConfigError::for_file(
@@ -115,9 +170,26 @@ impl FlowFiles {
         Ok(())
     }
 
+    /// Says whether a job of that name is configured.
+    pub fn has_job(&self, name: &str) -> bool {
+        self.job_names().any(|job| job == name)
+    }
+
+    /// Returns the name of the configured job that is nearest to a name.
+    pub fn nearest_job(&self, name: &str) -> Option<String> {
+        crate::questions::near(name, self.job_names())
+    }
+
+    fn job_names(&self) -> impl Iterator<Item = &str> {
+        self.config.iter().flat_map(|config| &config.scrape_configs).map(|job| job.job_name.as_str())
+    }
+
     /// Returns what the graph is built from, with what a server said.
     pub fn inputs<'a>(&'a self, live: Option<&'a LiveState>) -> FlowInputs<'a> {
+        // A server knows more than a page in a file.
+        let live = live.or(Some(&self.pages).filter(|pages| !pages.captured.is_empty()));
         FlowInputs {
+            dashboards: &self.dashboards,
             config: self.config.as_ref().map(|loaded| &loaded.config),
             jobs: self.config.as_ref().map_or(&[], |loaded| &loaded.scrape_configs),
             targets: self.targets.clone(),

@@ -1,6 +1,28 @@
-//! Questions to the graph: what is upstream, what is downstream, what is broken.
+//! Questions to the graph: what is upstream, what is downstream, what is broken, unread, missing or changed.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod ask;
+mod breaks;
+mod diff;
+mod feeds;
+mod missing;
+mod prune;
+mod returns;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod ways;
+
+pub use ask::AskError;
+pub(crate) use ask::near;
+pub use breaks::{Breaks, Hit, ReceiverHit, breaks};
+pub use diff::{Change, ChangedNode, Diff, EdgeChanges, NodeChanges, diff};
+pub use feeds::{Feeds, feeds};
+pub use missing::{Missing, MissingName, Reader, missing};
+pub use prune::{Cause, DeadAlert, Drop, NoHelp, Prune, Unread, prune};
+pub use tree::Branch;
+pub use ways::Ways;
+
+use std::collections::BTreeSet;
 
 use crate::graph::{Edge, Graph, Node, NodeKind};
 
@@ -18,13 +40,14 @@ impl Graph {
     ///
     /// A way follows one metric: where many metrics pass through a node (a job, an endpoint), only those count that the
     /// node asked about is reached by. A rule turns what it reads into something new.
+    /// Cost: looks at the whole graph; [`Ways`] answers many such questions with one look.
     pub fn upstream(&self, id: &str) -> Lineage {
-        self.follow(id, true)
+        Ways::of(self).upstream(&[id], None)
     }
 
     /// Returns everything that gets something from a node.
     pub fn downstream(&self, id: &str) -> Lineage {
-        self.follow(id, false)
+        Ways::of(self).downstream(&[id], None)
     }
 
     /// Returns the definitions that a node's metrics come from, sorted by id.
@@ -41,50 +64,18 @@ impl Graph {
         self.edges.iter().filter(|edge| edge.state.is_broken())
     }
 
-    fn follow(&self, id: &str, up: bool) -> Lineage {
-        // A rule makes something new out of what it gets.
-        let rules: BTreeSet<&str> = self
-            .nodes
-            .iter()
-            .filter(|node| matches!(node.kind, NodeKind::Recording | NodeKind::Alert))
-            .map(|node| node.id.as_str())
-            .collect();
-        let mut by_end: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, edge) in self.edges.iter().enumerate() {
-            by_end.entry(if up { &edge.to } else { &edge.from }).or_default().push(index);
+    /// Returns the part of the graph with these nodes, and the edges between them.
+    pub fn part(&self, ids: &BTreeSet<String>) -> Self {
+        let edges = self.edges.iter().filter(|edge| ids.contains(&edge.from) && ids.contains(&edge.to));
+        Self {
+            nodes: self.nodes.iter().filter(|node| ids.contains(&node.id)).cloned().collect(),
+            edges: edges.cloned().collect(),
+            problems: self.problems.clone(),
         }
-        let mut lineage = Lineage::default();
-        if self.node(id).is_none() {
-            return lineage;
-        }
-        lineage.nodes.insert(id.to_owned());
-        // Each step is a node with what has to flow there; `None` is everything.
-        let mut seen: BTreeSet<(String, Option<String>)> = BTreeSet::new();
-        let mut open = VecDeque::from([(id.to_owned(), None)]);
-        while let Some((at, token)) = open.pop_front() {
-            if !seen.insert((at.clone(), token.clone())) {
-                continue;
-            }
-            for &index in by_end.get(at.as_str()).into_iter().flatten() {
-                let edge = &self.edges[index];
-                let carried = edge.metrics.iter().chain(&edge.alerts);
-                let follows: Vec<&String> =
-                    carried.filter(|name| token.as_ref().is_none_or(|token| token == *name)).collect();
-                if follows.is_empty()
-                    && (token.is_some() || !(edge.metrics.is_empty() && edge.alerts.is_empty()))
-                {
-                    continue;
-                }
-                lineage.edges.insert(index);
-                let next = if up { &edge.from } else { &edge.to };
-                lineage.nodes.insert(next.clone());
-                if rules.contains(next.as_str()) || follows.is_empty() {
-                    open.push_back((next.clone(), None));
-                } else {
-                    open.extend(follows.into_iter().map(|name| (next.clone(), Some(name.clone()))));
-                }
-            }
-        }
-        lineage
     }
+}
+
+/// Says whether a node reads metrics: a rule or a dashboard.
+pub(crate) fn is_reader(kind: NodeKind) -> bool {
+    matches!(kind, NodeKind::Recording | NodeKind::Alert | NodeKind::Dashboard)
 }

@@ -1,10 +1,10 @@
 //! What an expression reads: its selectors, each with what stands around it.
 
 use promflow_model::{METRIC_NAME, MatchOp, Matcher, duration, is_legacy_metric_name, quote};
-use promflow_syntax::ast::{BinaryOp, Expr, ExprKind, VectorSelector};
+use promflow_syntax::ast::{AggregateOp, BinaryOp, Expr, ExprKind, VectorSelector};
 
 /// One selector of an expression.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Read {
     /// The metric's name, when there is exactly one.
     pub(crate) name: Option<String>,
@@ -20,6 +20,10 @@ pub(crate) struct Read {
     pub(crate) rate_range_ms: Option<i64>,
     /// What a quantile of this histogram has to exceed.
     pub(crate) quantile_above: Option<f64>,
+    /// What a value of this selector itself has to exceed.
+    pub(crate) above: Option<f64>,
+    /// Whether it looks at a range, not at one moment.
+    pub(crate) has_range: bool,
 }
 
 /// What stands around a part of an expression.
@@ -80,14 +84,15 @@ fn visit<'a>(expr: &'a Expr, around: Around<'a>, found: &mut Vec<Read>) {
             if let Some(param) = &aggregate.param {
                 visit(param, Around::default(), found);
             }
-            let above = around.above.filter(|_| around.in_quantile);
+            let above = around.above.filter(|_| around.in_quantile || keeps_height(aggregate.op));
             visit(&aggregate.expr, Around { function: None, above, in_quantile: around.in_quantile }, found);
         }
         ExprKind::Call(call) => {
             let is_quantile = call.func.name == "histogram_quantile";
+            let keeps = is_quantile || around.in_quantile || KEEP_HEIGHT.contains(&call.func.name);
             let around = Around {
                 function: Some(call.func.name),
-                above: around.above.filter(|_| is_quantile || around.in_quantile),
+                above: around.above.filter(|_| keeps),
                 in_quantile: is_quantile || around.in_quantile,
             };
             call.args.iter().for_each(|arg| visit(arg, around, found));
@@ -115,7 +120,35 @@ fn read(selector: &VectorSelector, range: Option<Option<i64>>, around: Around<'_
         function,
         rate_range_ms: range.flatten().filter(|_| needs_two),
         quantile_above: around.above.filter(|_| around.in_quantile),
+        above: around.above.filter(|_| !around.in_quantile),
+        has_range: range.is_some(),
     }
+}
+
+/// Functions whose result is never above the highest value they get.
+const KEEP_HEIGHT: [&str; 5] =
+    ["max_over_time", "min_over_time", "avg_over_time", "last_over_time", "quantile_over_time"];
+
+/// Says whether an aggregation's result is never above the highest value it gets.
+fn keeps_height(op: AggregateOp) -> bool {
+    use AggregateOp::{Avg, Bottomk, Max, Min, Topk};
+    matches!(op, Avg | Bottomk | Max | Min | Topk)
+}
+
+/// Says whether the value of an expression is a histogram's quantile.
+pub(crate) fn is_quantile(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Paren(inner) => is_quantile(inner),
+        ExprKind::Aggregate(aggregate) => keeps_height(aggregate.op) && is_quantile(&aggregate.expr),
+        ExprKind::Call(call) => call.func.name == "histogram_quantile",
+        _ => false,
+    }
+}
+
+/// Returns a selector as the edges have it.
+pub(crate) fn selector_text(selector: &VectorSelector) -> String {
+    let name = selector.metric_name();
+    text(selector, Some(name).filter(|name| !name.is_empty()))
 }
 
 /// Returns a selector as it is written: a name that needs no quotes before the braces.

@@ -44,6 +44,16 @@ impl Shape {
         if may { LabelValue::Any } else { LabelValue::Absent }
     }
 
+    /// Returns the names of the labels that are known to be possible, sorted.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        self.known.keys().chain(&self.maybe).cloned().collect()
+    }
+
+    /// Says whether labels beside those of [`Shape::names`] are possible.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Sets a label to a value, or to any value.
     pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
         self.remove(name);

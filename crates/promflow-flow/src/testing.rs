@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::graph::{Edge, Graph, NodeKind};
-use crate::{FlowInputs, LiveState, build};
+use crate::{Dashboard, FlowInputs, LiveState, build};
 
 /// A system held in memory.
 pub(crate) struct Planted {
@@ -118,7 +118,11 @@ impl Planted {
         let alertmanager = AlertmanagerFile::load(Path::new("monitoring/alertmanager.yml"), self);
         let alertmanager = alertmanager.unwrap_or_else(|errors| panic!("{errors:#?}"));
         let source = self.scan();
+        let boards = self.files.iter().filter(|(path, _)| path.ends_with(".json"));
+        let boards = boards.map(|(path, text)| Dashboard::parse(path, text).expect("the dashboard is JSON"));
+        let dashboards: Vec<Dashboard> = boards.flatten().collect();
         build(&FlowInputs {
+            dashboards: &dashboards,
             config: Some(&config.config),
             jobs: &config.scrape_configs,
             rule_files: &rule_files,

@@ -1,6 +1,6 @@
 //! Finds metric definitions in source code: which metrics a program exposes, and on which line each is defined.
 //!
-//! Source files are parsed with the language's own grammar (`syn` for Rust) and calls are recognised on the syntax
+//! Source files are parsed with the language's own grammar (`syn` for Rust, ruff's parser for Python) and calls are recognised on the syntax
 //! tree, through constants, builder chains and macro bodies. The rejected model, regular expressions over lines,
 //! takes comments and test code for definitions and loses a call as soon as it is wrapped over two lines.
 //! Nothing is compiled and no macro is expanded, so a name that is computed at run time is not found.
@@ -9,6 +9,7 @@
 //! library's metrics are exposed by the programs that link it.
 
 mod package;
+mod python;
 mod rust;
 mod scan;
 mod tree;
@@ -17,7 +18,7 @@ pub use package::Package;
 pub use scan::{Limits, scan};
 pub use tree::{DiskTree, MemoryTree, SourceTree};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use promflow_model::MetricType;
 
@@ -32,13 +33,18 @@ pub enum Library {
     PrometheusClient,
     /// The crate `metrics`.
     Metrics,
+    /// The Python package `prometheus_client`.
+    PythonPrometheusClient,
+    /// The Python package `promflow`.
+    PythonPromflow,
 }
 
 impl Library {
-    /// Returns the name of the crate.
+    /// Returns the name of the crate or package.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Promflow => "promflow",
+            Self::Promflow | Self::PythonPromflow => "promflow",
+            Self::PythonPrometheusClient => "prometheus_client",
             Self::Prometheus => "prometheus",
             Self::PrometheusClient => "prometheus-client",
             Self::Metrics => "metrics",
@@ -57,10 +63,12 @@ pub struct Definition {
     pub help: Option<String>,
     /// The label names, or `None` when they cannot be read off the code.
     pub labels: Option<Vec<String>>,
-    /// The upper bounds of a histogram's buckets without `+Inf`, or `None` when they are the library's default.
+    /// The upper bounds of a histogram's buckets without `+Inf`, or `None` when they cannot be told.
     pub buckets: Option<Vec<f64>>,
     /// The unit, when one is given.
     pub unit: Option<String>,
+    /// The values that labels can have, sorted, of those labels that the code gives none but literal values.
+    pub label_values: BTreeMap<String, Vec<String>>,
     /// Whose API it is written in.
     pub library: Library,
     /// The package that holds it, or `""` outside of all packages.

@@ -78,6 +78,43 @@ pub(crate) fn read(manifests: &[(String, String)], problems: &mut Vec<Problem>) 
         .collect()
 }
 
+/// What stands in the directory of a Python project.
+const PYTHON_MANIFESTS: [&str; 4] = ["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt"];
+
+/// Adds the Python projects among the files; one that is a crate too, such as an extension module, counts as that.
+pub(crate) fn add_python(
+    packages: &mut Vec<Package>,
+    files: &[String],
+    read: &dyn Fn(&str) -> Option<String>,
+) {
+    let mut dirs: BTreeMap<String, &str> = BTreeMap::new();
+    for path in files {
+        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if PYTHON_MANIFESTS.contains(&name) {
+            let kept = dirs.entry(dir.to_owned()).or_insert(path);
+            if name == "pyproject.toml" {
+                *kept = path;
+            }
+        }
+    }
+    let crates: BTreeSet<String> = packages.iter().map(|package| package.dir.clone()).collect();
+    for (dir, manifest) in dirs.into_iter().filter(|(dir, _)| !crates.contains(dir)) {
+        let table = read(manifest)
+            .filter(|_| manifest.ends_with(".toml"))
+            .and_then(|text| text.parse::<Table>().ok());
+        let named = table.as_ref().and_then(|table| {
+            let project = table.get("project").or_else(|| table.get("tool")?.get("poetry"))?;
+            project.get("name")?.as_str().map(str::to_owned)
+        });
+        let name = named.unwrap_or_else(|| dir.rsplit('/').next().unwrap_or("").to_owned());
+        let name = if name.is_empty() { "python".to_owned() } else { name };
+        let is_taken = packages.iter().any(|package| package.name == name);
+        let name = if is_taken { format!("{name} ({dir})") } else { name };
+        packages.push(Package { name, dir, is_program: true, ..Package::default() });
+    }
+    packages.sort_by(|a, b| a.dir.cmp(&b.dir));
+}
+
 fn package_name(table: &Table) -> Option<&str> {
     table.get("package")?.get("name")?.as_str()
 }

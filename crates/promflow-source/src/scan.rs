@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::python::PythonReader;
 use crate::rust::RustReader;
 use crate::{Definition, Package, Problem, Scan, Settings, SourceTree, package};
 
@@ -69,13 +70,15 @@ fn scan_here(tree: &dyn SourceTree, limits: Limits) -> io::Result<Scan> {
         }
     }
     let mut packages = package::read(&manifests, &mut problems);
+    package::add_python(&mut packages, &files, &|path| tree.read(path, limits.file_bytes).ok());
     for package in &mut packages {
         let source = if package.dir.is_empty() { "src/".to_owned() } else { format!("{}/src/", package.dir) };
         let inside = files.iter().filter_map(|path| path.strip_prefix(&source));
         package.is_program |= inside.into_iter().any(|path| path == "main.rs" || path.starts_with("bin/"));
     }
 
-    let mut readers: Vec<Box<dyn Reader>> = vec![Box::<RustReader>::default()];
+    let mut readers: Vec<Box<dyn Reader>> =
+        vec![Box::<RustReader>::default(), Box::<PythonReader>::default()];
     let mut read = 0;
     for path in &files {
         let Some((_, extension)) = path.rsplit_once('.') else { continue };

@@ -7,8 +7,19 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 
 /// Directories that hold no code of the running program, at whatever depth.
-const SKIPPED_DIRS: [&str; 9] =
-    ["target", "tests", "test", "benches", "fixtures", "testdata", "node_modules", "fuzz", "__pycache__"];
+const SKIPPED_DIRS: [&str; 11] = [
+    "target",
+    "tests",
+    "test",
+    "benches",
+    "fixtures",
+    "testdata",
+    "node_modules",
+    "fuzz",
+    "__pycache__",
+    "venv",
+    "site-packages",
+];
 
 /// A tree of source files.
 ///

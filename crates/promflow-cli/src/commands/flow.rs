@@ -1,4 +1,4 @@
-//! `promflow flow`.
+//! `promflow flow`: the chart, and the questions it answers.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -7,19 +7,51 @@ use anyhow::{Context, Result, bail};
 use promflow_config::HttpClientConfig;
 use promflow_flow::live::LiveState;
 use promflow_flow::paths::{FlowFiles, FlowPaths};
-use promflow_flow::{Graph, render};
+use promflow_flow::{Graph, questions, render, select};
 use promflow_http::ApiClient;
+use serde::Serialize;
 
-use crate::args::{FlowArguments, FlowOutput};
+use super::flow_diff;
+use crate::args::{FailOn, FlowArguments, FlowFilesArguments, FlowOutput, FlowQuestion};
 use crate::live;
 
 /// Alertmanager's configuration, unless another is named.
-const ALERTMANAGER: &str = "monitoring/alertmanager.yml";
+pub(super) const ALERTMANAGER: &str = "monitoring/alertmanager.yml";
+/// How many broken edges are named before the rest is counted.
+const BROKEN_NAMED_MAX: usize = 20;
 
-/// Draws the chart; only the chart goes to standard output.
+/// Draws the chart or answers a question; only that goes to standard output.
 ///
-/// Errors: a file is refused, with every mistake at its place, or the server does not answer.
+/// Errors: a file is refused, with every mistake at its place; the server does not answer; a name or selection means
+/// nothing; an edge is in a state to fail on.
 pub(crate) async fn run(arguments: FlowArguments) -> Result<()> {
+    let json = arguments.files.json;
+    if let Some(FlowQuestion::Diff { revisions }) = &arguments.question {
+        let diff = flow_diff::diff(&arguments.files, revisions)?;
+        return answer(json, &diff, || diff.text.clone());
+    }
+    let (graph, _) = graph(&arguments.files).await?;
+    match &arguments.question {
+        Some(FlowQuestion::Feeds { name }) => {
+            let feeds = questions::feeds(&graph, name)?;
+            answer(json, &feeds, || feeds.text())?;
+        }
+        Some(FlowQuestion::Breaks { name }) => {
+            let breaks = questions::breaks(&graph, name)?;
+            answer(json, &breaks, || breaks.text())?;
+        }
+        Some(FlowQuestion::Missing) => {
+            let missing = questions::missing(&graph);
+            answer(json, &missing, || missing.text())?;
+        }
+        Some(FlowQuestion::Diff { .. }) => unreachable!("BUG: the graphs of two revisions were drawn above"),
+        None => draw(&arguments, &graph)?,
+    }
+    fail(arguments.fail_on, &graph)
+}
+
+/// Reads the files, asks the server if one is named, and builds the graph.
+pub(super) async fn graph(arguments: &FlowFilesArguments) -> Result<(Graph, Option<LiveState>)> {
     let usual = Path::new(ALERTMANAGER);
     let alertmanager =
         arguments.alertmanager_config.clone().or_else(|| usual.is_file().then(|| usual.to_owned()));
@@ -30,10 +62,14 @@ pub(crate) async fn run(arguments: FlowArguments) -> Result<()> {
         config: Some(arguments.config_file.clone()),
         alertmanager,
         source: Some(arguments.source.clone()),
+        pages: arguments.pages.iter().map(|page| (page.job.clone(), page.path.clone())).collect(),
     };
-    let files = FlowFiles::read(&paths).map_err(|errors| {
-        anyhow::anyhow!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })?;
+    let files = read(&paths)?;
+    for page in arguments.pages.iter().filter(|page| !files.has_job(&page.job)) {
+        let nearest =
+            files.nearest_job(&page.job).map_or(String::new(), |job| format!("; did you mean `{job}`?"));
+        bail!("--page: no job is called `{}`{nearest}", page.job);
+    }
     let state = match &arguments.url {
         Some(url) => Some(ask(url).await?),
         None => None,
@@ -42,7 +78,14 @@ pub(crate) async fn run(arguments: FlowArguments) -> Result<()> {
     for problem in graph.problems() {
         eprintln!("warning: {problem}");
     }
-    write(&arguments, &draw(&graph, arguments.format))
+    Ok((graph, state))
+}
+
+/// Reads files; every mistake is told.
+pub(super) fn read(paths: &FlowPaths) -> Result<FlowFiles> {
+    FlowFiles::read(paths).map_err(|errors| {
+        anyhow::anyhow!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
 }
 
 async fn ask(url: &str) -> Result<LiveState> {
@@ -51,21 +94,81 @@ async fn ask(url: &str) -> Result<LiveState> {
     live::ask(&client).await.with_context(|| format!("cannot ask {url} for its state"))
 }
 
-fn draw(graph: &Graph, format: FlowOutput) -> String {
-    match format {
-        FlowOutput::Mermaid => render::mermaid(graph),
-        FlowOutput::Svg => render::svg(graph),
-        FlowOutput::Dot => render::dot(graph),
-        FlowOutput::Json => render::json(graph),
+/// Prints an answer as JSON or as text.
+pub(super) fn answer(json: bool, answer: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
+    let text = if json {
+        serde_json::to_string_pretty(answer).context("cannot write the answer")? + "\n"
+    } else {
+        text()
+    };
+    print(text.as_bytes())
+}
+
+fn draw(arguments: &FlowArguments, graph: &Graph) -> Result<()> {
+    let part = match &arguments.select {
+        Some(expr) => Some(select(graph, expr).with_context(|| format!("cannot select {expr:?}"))?),
+        None => None,
+    };
+    let graph = part.as_ref().unwrap_or(graph);
+    let default = if arguments.files.json { FlowOutput::Json } else { FlowOutput::Mermaid };
+    let format = arguments.format.unwrap_or(default);
+    let output = arguments.output.as_deref();
+    let is_dir = |path: &&Path| path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if let Some(dir) = output.filter(is_dir) {
+        if format != FlowOutput::Mermaid {
+            bail!("{} is a directory\n\nhint: only Mermaid is written in parts", dir.display());
+        }
+        return write_parts(graph, dir);
+    }
+    let chart = match format {
+        FlowOutput::Mermaid => render::mermaid(graph).into_bytes(),
+        FlowOutput::Svg => render::svg(graph).into_bytes(),
+        FlowOutput::Png => render::png(graph, arguments.dark).map_err(|message| anyhow::anyhow!(message))?,
+        FlowOutput::Html => render::html(graph).into_bytes(),
+        FlowOutput::Text => render::text(graph).into_bytes(),
+        FlowOutput::Dot => render::dot(graph).into_bytes(),
+        FlowOutput::Json => render::json(graph).into_bytes(),
+    };
+    match output {
+        Some(path) => std::fs::write(path, chart).with_context(|| format!("cannot write {}", path.display())),
+        None => print(&chart),
     }
 }
 
-fn write(arguments: &FlowArguments, chart: &str) -> Result<()> {
-    if let Some(path) = &arguments.output {
-        return std::fs::write(path, chart).with_context(|| format!("cannot write {}", path.display()));
+fn write_parts(graph: &Graph, dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    for (name, text) in render::mermaid_parts(graph) {
+        let path = dir.join(format!("{name}.mmd"));
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    match std::io::stdout().write_all(chart.as_bytes()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => bail!("cannot write the chart: {e}"),
+    Ok(())
+}
+
+fn print(bytes: &[u8]) -> Result<()> {
+    match std::io::stdout().write_all(bytes) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => bail!("cannot write the answer: {e}"),
         _ => Ok(()),
     }
+}
+
+fn fail(on: Option<FailOn>, graph: &Graph) -> Result<()> {
+    let broken: Vec<_> = match on {
+        Some(FailOn::Broken) => graph.broken().collect(),
+        None => return Ok(()),
+    };
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let lines = broken.iter().take(BROKEN_NAMED_MAX).map(|edge| {
+        let reader = graph.node(&edge.to);
+        let name = reader.map_or(edge.to.as_str(), |node| node.name.as_str());
+        let place = reader.and_then(|node| Some(format!(" ({}:{})", node.file.as_ref()?, node.line?)));
+        let reason = edge.reason.as_deref().unwrap_or(edge.state.as_str());
+        format!("  {name}{}: [{}] {reason}", place.unwrap_or_default(), edge.state.as_str())
+    });
+    let lines: Vec<String> = lines.collect();
+    let more = broken.len() - lines.len();
+    let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+    let edges = if broken.len() == 1 { "edge is" } else { "edges are" };
+    bail!("{} {edges} broken\n{}{more}", broken.len(), lines.join("\n"))
 }

@@ -1,8 +1,11 @@
 //! One file per command.
 
+pub(crate) mod cardinality;
 pub(crate) mod check;
 #[cfg(feature = "demo")]
 pub(crate) mod fault;
 pub(crate) mod flow;
+mod flow_diff;
+pub(crate) mod prune;
 pub(crate) mod query;
 pub(crate) mod serve;

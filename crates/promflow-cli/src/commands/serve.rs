@@ -92,6 +92,7 @@ fn flow_paths(arguments: &ServeArguments) -> FlowPaths {
         config: Some(arguments.config_file.clone()),
         alertmanager: arguments.alertmanager_config.clone().or_else(|| beside.is_file().then_some(beside)),
         source: arguments.source.clone(),
+        ..FlowPaths::default()
     }
 }
 

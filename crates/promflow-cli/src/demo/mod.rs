@@ -147,6 +147,7 @@ fn options(
             config: Some(config_file),
             alertmanager: Some(monitoring.join("alertmanager.yml")),
             source: Some(tree.root().to_owned()),
+            ..FlowPaths::default()
         },
         flags: [("web.listen-address".to_owned(), places.server.to_string())].into(),
         transform: Some(transform(places.clone())),

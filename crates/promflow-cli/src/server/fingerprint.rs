@@ -24,6 +24,10 @@ pub(crate) fn flow(paths: &FlowPaths) -> u64 {
     if let Some(alertmanager) = &paths.alertmanager {
         std::fs::read(alertmanager).ok().hash(&mut hasher);
     }
+    for (job, page) in &paths.pages {
+        job.hash(&mut hasher);
+        std::fs::read(page).ok().hash(&mut hasher);
+    }
     if let Some(source) = &paths.source {
         for file in DiskTree::new(source).files().unwrap_or_default() {
             hash_stamp(&source.join(file), &mut hasher);

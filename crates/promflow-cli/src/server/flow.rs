@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use promflow_api::{FlowChart, FlowFormat, FlowSource};
+use promflow_api::{FlowChart, FlowError, FlowFormat, FlowQuestion, FlowSource};
 use promflow_config::RuleKind;
+use promflow_flow::cardinality::{Count, CountSource, cardinality};
 use promflow_flow::graph::AlertState;
 use promflow_flow::live::{LiveMetric, LiveRule, LiveState, LiveTarget};
 use promflow_flow::paths::{FlowFiles, FlowPaths};
-use promflow_flow::{Graph, render};
+use promflow_flow::{Graph, questions, render, select};
 use promflow_model::{Clock, Labels, METRIC_NAME};
 use promflow_promql::{CancelToken, Engine, QueryOptions, Value};
 use promflow_rules::{Health, Manager, RuleSnapshot};
 use promflow_scrape::{ScrapeManager, TargetHealth};
+use promflow_storage::Queryable;
+use promflow_syntax::ast::ExprKind;
 use promflow_tsdb::Head;
+use serde::Serialize;
 
 use super::deliveries::Deliveries;
 use super::fingerprint;
@@ -49,7 +53,14 @@ struct Cache {
     files: Option<Arc<FlowFiles>>,
     /// Why the files as they are now are not drawn; those read before are.
     problem: Option<String>,
-    graph: Option<(Instant, Arc<Graph>)>,
+    shown: Option<(Instant, Arc<Shown>)>,
+}
+
+/// The system at one moment.
+struct Shown {
+    graph: Graph,
+    live: LiveState,
+    problem: Option<String>,
 }
 
 impl LiveFlow {
@@ -57,13 +68,13 @@ impl LiveFlow {
         Self { paths, live, cache: Mutex::new(Cache::default()) }
     }
 
-    fn graph(&self) -> Result<(Arc<Graph>, Option<String>), String> {
+    fn shown(&self) -> Result<Arc<Shown>, FlowError> {
         // A drawing that panicked has changed nothing that the next one could trip over.
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((made, graph)) = &cache.graph
+        if let Some((made, shown)) = &cache.shown
             && made.elapsed() < FRESH
         {
-            return Ok((graph.clone(), cache.problem.clone()));
+            return Ok(shown.clone());
         }
         let now = fingerprint::flow(&self.paths);
         if cache.files.is_none() || cache.fingerprint != now {
@@ -77,27 +88,93 @@ impl LiveFlow {
             };
         }
         let Some(files) = cache.files.clone() else {
-            return Err(cache.problem.clone().unwrap_or_default());
+            return Err(FlowError::Server(cache.problem.clone().unwrap_or_default()));
         };
-        let graph = Arc::new(files.graph(Some(&self.live.state())));
-        cache.graph = Some((Instant::now(), graph.clone()));
-        Ok((graph, cache.problem.clone()))
+        let live = self.live.state();
+        let graph = files.graph(Some(&live));
+        let shown = Arc::new(Shown { graph, live, problem: cache.problem.clone() });
+        cache.shown = Some((Instant::now(), shown.clone()));
+        Ok(shown)
     }
 }
 
 impl FlowSource for LiveFlow {
-    fn draw(&self, format: FlowFormat) -> Result<FlowChart, String> {
-        let (graph, problem) = self.graph()?;
-        let text = match format {
-            FlowFormat::Svg => render::svg(&graph),
-            FlowFormat::Json => render::json(&graph),
-            FlowFormat::Mermaid => render::mermaid(&graph),
-            FlowFormat::Dot => render::dot(&graph),
+    fn draw(&self, format: FlowFormat, expr: &str) -> Result<FlowChart, FlowError> {
+        let shown = self.shown()?;
+        let part = match expr {
+            "" => None,
+            expr => Some(select(&shown.graph, expr).map_err(|e| FlowError::Request(e.to_string()))?),
         };
-        Ok(FlowChart {
-            text,
-            problems: problem.into_iter().chain(graph.problems().iter().cloned()).collect(),
-        })
+        let graph = part.as_ref().unwrap_or(&shown.graph);
+        let bytes = match format {
+            FlowFormat::Svg => render::svg(graph).into_bytes(),
+            FlowFormat::Png => render::png(graph, false).map_err(FlowError::Server)?,
+            FlowFormat::Html => render::html(graph).into_bytes(),
+            FlowFormat::Json => render::json(graph).into_bytes(),
+            FlowFormat::Mermaid => render::mermaid(graph).into_bytes(),
+            FlowFormat::Dot => render::dot(graph).into_bytes(),
+            FlowFormat::Text => render::text(graph).into_bytes(),
+        };
+        let problems = shown.problem.iter().chain(graph.problems()).cloned().collect();
+        Ok(FlowChart { bytes, problems })
+    }
+
+    fn ask(&self, question: &FlowQuestion) -> Result<String, FlowError> {
+        let wrong = |e: questions::AskError| FlowError::Request(e.to_string());
+        match question {
+            FlowQuestion::Feeds(name) => {
+                to_json(&questions::feeds(&self.shown()?.graph, name).map_err(wrong)?)
+            }
+            FlowQuestion::Breaks(name) => {
+                to_json(&questions::breaks(&self.shown()?.graph, name).map_err(wrong)?)
+            }
+            FlowQuestion::Missing => to_json(&questions::missing(&self.shown()?.graph)),
+            FlowQuestion::Prune => {
+                let shown = self.shown()?;
+                to_json(&questions::prune(&shown.graph, Some(&shown.live)))
+            }
+            FlowQuestion::Cardinality(limit) => {
+                let now_ms = self.live.clock.now_ms();
+                let counter = Counter { live: &self.live, now_ms };
+                to_json(&cardinality(&counter, now_ms, *limit).map_err(FlowError::Server)?)
+            }
+        }
+    }
+}
+
+fn to_json(answer: &impl Serialize) -> Result<String, FlowError> {
+    serde_json::to_string(answer).map_err(|e| FlowError::Server(format!("cannot write the answer: {e}")))
+}
+
+/// Counts the server's own series.
+struct Counter<'l> {
+    live: &'l Live,
+    now_ms: i64,
+}
+
+/// How far back label names are looked for, in milliseconds.
+const LABELS_BACK_MS: i64 = 300_000;
+
+impl CountSource for Counter<'_> {
+    fn query(&self, expr: &str) -> Result<Vec<Count>, String> {
+        let expr = promflow_syntax::parse(expr).expect("BUG: the counting query is valid");
+        let options = QueryOptions::default();
+        let result = self.live.engine.instant(&*self.live.head, &expr, self.now_ms, &options);
+        match result.map_err(|e| e.to_string())?.value {
+            Value::Vector(samples) => Ok(samples
+                .into_iter()
+                .map(|sample| Count { labels: map(&sample.labels), value: sample.value })
+                .collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn label_names(&self, selector: &str) -> Result<Vec<String>, String> {
+        let expr = promflow_syntax::parse(selector).expect("BUG: the selector is valid");
+        let ExprKind::Vector(selector) = expr.kind else { return Ok(Vec::new()) };
+        let querier =
+            self.live.head.querier(self.now_ms - LABELS_BACK_MS, self.now_ms).map_err(|e| e.to_string())?;
+        querier.label_names(&selector.matchers).map_err(|e| e.to_string())
     }
 }
 
@@ -109,6 +186,7 @@ impl Live {
             rules: self.rules(),
             metrics: self.metrics(),
             receivers: self.deliveries.receivers(),
+            ..LiveState::default()
         }
     }
 

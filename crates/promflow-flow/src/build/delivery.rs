@@ -155,7 +155,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the labels that a selector's series can have, when all of them come from code that is known.
-    fn closed_labels(&self, selector: &VectorSelector) -> Option<BTreeSet<String>> {
+    pub(super) fn closed_labels(&self, selector: &VectorSelector) -> Option<BTreeSet<String>> {
         let series = self.catalogue.series(selector.metric_name())?;
         let mut labels = BTreeSet::new();
         let matchers: Vec<Matcher> = selector.matchers.iter().filter(|m| m.name == "job").cloned().collect();

@@ -6,6 +6,7 @@ use promflow_model::{BUCKET_LABEL, MatchOp, Matcher, MetricType, QUANTILE_LABEL,
 use promflow_source::Definition;
 
 use super::Builder;
+use super::live::Seen;
 use crate::catalogue::{SeriesOf, has_suffix, likely_family, series_names};
 use crate::exporters;
 use crate::graph::{DefinitionFacts, Details, Edge, Existence, Node, NodeKind, State};
@@ -24,14 +25,18 @@ impl Fault {
         Self { state, reason, nearest: None }
     }
 
-    fn apply(self, edge: &mut Edge) {
+    pub(super) fn near(state: State, reason: String, nearest: Option<String>) -> Self {
+        Self { state, reason, nearest }
+    }
+
+    pub(super) fn apply(self, edge: &mut Edge) {
         (edge.state, edge.reason, edge.nearest) = (self.state, Some(self.reason), self.nearest);
     }
 }
 
 impl<'a> Builder<'a> {
     /// Returns the edges that carry a selector's metric to a rule; at least one.
-    pub(super) fn judge(&mut self, reader: usize, read: &Read) -> Vec<Edge> {
+    pub(super) fn judge(&mut self, reader: &str, read: &Read) -> Vec<Edge> {
         let Some(name) = read.name.clone().filter(|_| read.name_matchers.is_empty()) else {
             return self.wildcard(reader, read);
         };
@@ -40,7 +45,7 @@ impl<'a> Builder<'a> {
         }
         let recordings = self.recordings.get(&name).cloned().unwrap_or_default();
         let mut edges: Vec<Edge> =
-            recordings.into_iter().map(|source| self.recording_edge(source, reader)).collect();
+            recordings.into_iter().map(|source| self.recording_edge(source, reader, read)).collect();
         if exporters::is_scrape_metric(&name) {
             edges.extend(self.scrape_edges(reader, read, &name));
         }
@@ -54,13 +59,13 @@ impl<'a> Builder<'a> {
         edges
     }
 
-    fn edge_to(&self, from: &str, reader: usize, family: &str) -> Edge {
-        let mut edge = Edge::new(from, self.rules[reader].id.clone());
+    fn edge_to(&self, from: &str, reader: &str, family: &str) -> Edge {
+        let mut edge = Edge::new(from, reader);
         edge.metrics = vec![family.to_owned()];
         edge
     }
 
-    fn alert_edges(&mut self, reader: usize, read: &Read, name: &str) -> Vec<Edge> {
+    fn alert_edges(&mut self, reader: &str, read: &Read, name: &str) -> Vec<Edge> {
         let alerts = self.rules.iter().filter(|rule| rule.rule.kind == promflow_config::RuleKind::Alerting);
         let wanted: Vec<&Matcher> =
             read.matchers.iter().filter(|m| m.name == promflow_model::ALERT_NAME).collect();
@@ -80,7 +85,7 @@ impl<'a> Builder<'a> {
         edges
     }
 
-    fn scrape_edges(&self, reader: usize, read: &Read, name: &str) -> Vec<Edge> {
+    fn scrape_edges(&self, reader: &str, read: &Read, name: &str) -> Vec<Edge> {
         let all: Vec<usize> = (0..self.jobs.len()).collect();
         let (jobs, fault) = self.narrow(&all, read, name);
         let mut edges: Vec<Edge> = jobs
@@ -128,7 +133,7 @@ impl<'a> Builder<'a> {
         (jobs.to_vec(), Some(fault))
     }
 
-    fn definition_edges(&self, reader: usize, read: &Read, name: &str) -> Vec<Edge> {
+    fn definition_edges(&self, reader: &str, read: &Read, name: &str) -> Vec<Edge> {
         let Some(series) = self.catalogue.series(name) else { return Vec::new() };
         let exposing: Vec<usize> =
             (0..self.jobs.len()).filter(|job| self.jobs[*job].families.contains_key(series.family)).collect();
@@ -166,7 +171,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn unscraped_edges(&self, reader: usize, series: &SeriesOf<'_>) -> Vec<Edge> {
+    fn unscraped_edges(&self, reader: &str, series: &SeriesOf<'_>) -> Vec<Edge> {
         let packages: BTreeSet<&str> =
             series.definitions.iter().map(|at| self.catalogue.definition(*at).package.as_str()).collect();
         let edges = packages.into_iter().filter_map(|package| {
@@ -188,6 +193,7 @@ impl<'a> Builder<'a> {
             let definition = self.catalogue.definition(*at);
             type_fault(definition, series, name)
                 .or_else(|| self.label_fault(job, definition, read))
+                .or_else(|| value_fault(definition, read))
                 .or_else(|| bucket_fault(definition, read))
                 .or_else(|| self.range_fault(job, read))
         });
@@ -261,7 +267,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns edges from jobs whose code is not here: exporters by their prefix, others because nothing speaks against it.
-    fn foreign_edges(&mut self, reader: usize, read: &Read, name: &str) -> Vec<Edge> {
+    fn foreign_edges(&mut self, reader: &str, read: &Read, name: &str) -> Vec<Edge> {
         let family = likely_family(name);
         let by_page: Vec<usize> = (0..self.jobs.len())
             .filter(|job| {
@@ -315,7 +321,7 @@ impl<'a> Builder<'a> {
         let view = &self.jobs[job];
         let page = self.live().and_then(|live| live.metrics.get(&view.config.job_name));
         match (self.seen(job, &[name.to_owned()]), page) {
-            (Some(seen), Some(page)) if seen.state == State::Defined && view.exporter.is_some() => {
+            (Some(seen), Some(page)) if self.is_absent(job, &seen) => {
                 let near = nearest(name, page.keys().map(String::as_str));
                 let reason = match near {
                     Some(near) => {
@@ -338,7 +344,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn nowhere_edge(&mut self, reader: usize, read: &Read, name: &str) -> Edge {
+    /// Says whether a page that shows everything does not show a metric.
+    fn is_absent(&self, job: usize, seen: &Seen) -> bool {
+        let view = &self.jobs[job];
+        let is_captured = self.live().is_some_and(|live| live.captured.contains(&view.config.job_name));
+        seen.state == State::Defined && seen.reason.is_some() && (view.exporter.is_some() || is_captured)
+    }
+
+    fn nowhere_edge(&mut self, reader: &str, read: &Read, name: &str) -> Edge {
         let unjudged = self.inputs.source.is_none_or(|scan| scan.files == 0)
             && self.jobs.is_empty()
             && self.live().is_none();
@@ -398,7 +411,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a node that stands for no line of code, and returns the edge from it.
-    pub(super) fn ghost(&mut self, reader: usize, name: &str, existence: Existence) -> Edge {
+    pub(super) fn ghost(&mut self, reader: &str, name: &str, existence: Existence) -> Edge {
         let prefix = if existence == Existence::Wildcard { "wildcard" } else { "missing" };
         let id = format!("{prefix}:{name}");
         if !self.ids.contains_key(&id) {
@@ -413,7 +426,7 @@ impl<'a> Builder<'a> {
                 details: Details::Definition(DefinitionFacts { existence, ..DefinitionFacts::default() }),
             });
         }
-        Edge::new(id, self.rules[reader].id.clone())
+        Edge::new(id, reader)
     }
 }
 
@@ -436,7 +449,28 @@ fn type_fault(definition: &Definition, series: &SeriesOf<'_>, name: &str) -> Opt
     Some(Fault { nearest: names.into_iter().next(), ..Fault::new(State::Mismatch, reason) })
 }
 
-fn bucket_fault(definition: &Definition, read: &Read) -> Option<Fault> {
+/// Speaks against a value that the code never gives a label, when it gives it but a few.
+fn value_fault(definition: &Definition, read: &Read) -> Option<Fault> {
+    for matcher in read.matchers.iter().filter(|matcher| !matcher.matches_empty()) {
+        let Some(values) = definition.label_values.get(&matcher.name) else { continue };
+        if values.iter().any(|value| matcher.matches(value)) {
+            continue;
+        }
+        let known: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
+        let reason = format!(
+            "the code never sets `{}` of `{}` to what {matcher} asks for; it has {}",
+            matcher.name,
+            definition.name,
+            known.join(", ")
+        );
+        let near = Some(&matcher.value).filter(|_| matcher.op == MatchOp::Equal);
+        let near = near.and_then(|value| nearest(value, values.iter().map(String::as_str)));
+        return Some(Fault { nearest: near.map(str::to_owned), ..Fault::new(State::Mismatch, reason) });
+    }
+    None
+}
+
+pub(super) fn bucket_fault(definition: &Definition, read: &Read) -> Option<Fault> {
     let buckets = definition.buckets.as_ref()?;
     let top = buckets.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if let Some(above) = read.quantile_above.filter(|above| *above >= top) {

@@ -22,6 +22,7 @@ impl Builder<'_> {
         let name = &job.config.job_name;
         let found = live.metric(name, series);
         let (up, all) = live.up(name);
+        let is_captured = live.captured.contains(name);
         let seen = |state, reason: Option<String>| Seen {
             state,
             reason,
@@ -33,12 +34,13 @@ impl Builder<'_> {
                 let ago = promflow_model::duration::format(silent_ms / 1000 * 1000);
                 return Some(seen(State::Stale, Some(format!("last seen {ago} ago"))));
             }
-            return Some(seen(State::Alive, None));
+            // A page in a file says what is written, not that anybody scrapes it now.
+            return Some(seen(if is_captured { State::Defined } else { State::Alive }, None));
         }
-        if all == 0 {
+        if all == 0 && !is_captured {
             return None;
         }
-        if up == 0 {
+        if up == 0 && !is_captured {
             return Some(seen(State::Stale, Some(format!("0 of {all} targets of job `{name}` are up"))));
         }
         // A counter with labels has no series until it counts, so silence does not mean that the name is wrong.

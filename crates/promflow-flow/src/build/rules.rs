@@ -7,7 +7,7 @@ use promflow_config::{Rule, RuleGroup, RuleKind};
 use super::Builder;
 use crate::graph::{Details, Edge, Node, NodeKind, RuleFacts, State};
 use crate::live::LiveRule;
-use crate::reads;
+use crate::reads::{self, Read};
 
 /// A rule and its node.
 pub(super) struct RuleView<'a> {
@@ -15,6 +15,8 @@ pub(super) struct RuleView<'a> {
     pub(super) id: String,
     /// The rule's labels with those of its group.
     pub(super) labels: BTreeMap<String, String>,
+    /// How often its group is evaluated, when the group says so.
+    pub(super) interval_ms: Option<i64>,
     /// What the server says about it.
     pub(super) live: Option<&'a LiveRule>,
 }
@@ -69,7 +71,7 @@ impl<'a> Builder<'a> {
         if kind == NodeKind::Recording {
             self.recordings.entry(rule.name.clone()).or_default().push(self.rules.len());
         }
-        self.rules.push(RuleView { rule, id, labels, live });
+        self.rules.push(RuleView { rule, id, labels, interval_ms: group.interval_ms, live });
     }
 
     fn live_rule(&self, group: &str, name: &str, labels: &BTreeMap<String, String>) -> Option<&'a LiveRule> {
@@ -82,24 +84,37 @@ impl<'a> Builder<'a> {
     /// Adds the edges into each rule.
     pub(super) fn add_reads(&mut self) {
         for reader in 0..self.rules.len() {
+            let id = self.rules[reader].id.clone();
+            let for_ms = self.rules[reader].rule.for_ms;
             for read in reads::reads(&self.rules[reader].rule.expr) {
-                let mut edges = self.judge(reader, &read);
-                for edge in &mut edges {
-                    edge.via.clone_from(&read.via);
-                    edge.function.clone_from(&read.function);
-                }
-                // A rule that reads what it wrote before is no step of the way.
-                edges.retain(|edge| edge.from != edge.to);
+                let edges = self.read_edges(&id, &read, for_ms);
                 self.graph.edges.extend(edges);
             }
         }
     }
 
+    /// Returns the edges of one selector into its reader.
+    pub(super) fn read_edges(&mut self, reader: &str, read: &Read, for_ms: i64) -> Vec<Edge> {
+        let mut edges = self.judge(reader, read);
+        for edge in &mut edges {
+            edge.via.clone_from(&read.via);
+            edge.function.clone_from(&read.function);
+        }
+        // A rule that reads what it wrote before is no step of the way.
+        edges.retain(|edge| edge.from != edge.to);
+        self.judge_for(&mut edges, read, for_ms);
+        edges
+    }
+
     /// Returns an edge from a recording rule to one that reads it.
-    pub(super) fn recording_edge(&self, source: usize, reader: usize) -> Edge {
+    pub(super) fn recording_edge(&self, source: usize, reader: &str, read: &Read) -> Edge {
         let rule = &self.rules[source];
-        let mut edge = Edge::new(rule.id.clone(), self.rules[reader].id.clone());
+        let mut edge = Edge::new(rule.id.clone(), reader);
         edge.metrics = vec![rule.rule.name.clone()];
+        if let Some(fault) = self.recording_fault(source, read) {
+            fault.apply(&mut edge);
+            return edge;
+        }
         match rule.live {
             Some(LiveRule { healthy: Some(true), .. }) => edge.state = State::Alive,
             Some(LiveRule { healthy: Some(false), last_error, .. }) => {

@@ -407,3 +407,125 @@ fn a_live_page_tells_whose_code_is_behind_a_job() {
         matches!(&endpoint.details, Details::Endpoint { met_by: Some(met), .. } if met.as_str() == "page")
     );
 }
+
+/// Judges the edge of the alert `A` behind other rules.
+#[track_caller]
+fn judged_behind(rules: &[&str], expr: &str) -> (State, String) {
+    let alert = format!("alert: A, expr: '{expr}', for: 10m");
+    let rules: Vec<&str> = rules.iter().copied().chain([alert.as_str()]).collect();
+    let graph = Planted::new(&rules).graph(None);
+    let edge = into(&graph, NodeKind::Alert, "A")[0].clone();
+    (edge.state, edge.reason.unwrap_or_default())
+}
+
+#[test]
+fn buckets_and_labels_are_judged_through_recordings() {
+    let quantile = "record: 'job:latency:p99', expr: 'histogram_quantile(0.99, sum by (job, le) (rate(http_request_duration_seconds_bucket[5m])))'";
+    let buckets = "record: 'job:buckets:rate5m', expr: 'sum by (job, le) (rate(http_request_duration_seconds_bucket[5m]))'";
+    let again = "record: 'job:latency:max', expr: 'max by (job) (job:latency:p99)'";
+    let (state, reason) = judged_behind(&[quantile], "job:latency:p99 > 5");
+    assert_eq!(state, State::Mismatch);
+    assert!(reason.starts_with("the highest bucket of `http_request_duration_seconds` is 1,"), "{reason}");
+    assert_eq!(judged_behind(&[quantile], "max(job:latency:p99) > 5").0, State::Mismatch);
+    assert_eq!(judged_behind(&[quantile], "job:latency:p99 > 0.5").0, State::Defined);
+    assert_eq!(judged_behind(&[quantile], "sum(job:latency:p99) > 5").0, State::Defined);
+    assert_eq!(judged_behind(&[quantile, again], "job:latency:p99 < 5").0, State::Defined);
+    assert_eq!(
+        judged_behind(&[buckets], "histogram_quantile(0.9, job:buckets:rate5m) > 5").0,
+        State::Mismatch
+    );
+    assert_eq!(
+        judged_behind(&[buckets], "histogram_quantile(0.9, job:buckets:rate5m) > 0.5").0,
+        State::Defined
+    );
+    let (state, reason) = judged_behind(&[quantile], "job:latency:p99{method=\"GET\"} > 0.5");
+    assert_eq!(state, State::Mismatch);
+    assert_eq!(reason, "`job:latency:p99` is recorded without the label `method`; it has `job`");
+    assert_eq!(judged_behind(&[quantile], "job:latency:p99{job=\"backend\"} > 0.5").0, State::Defined);
+}
+
+#[test]
+fn what_is_written_less_often_than_a_sample_counts_never_lasts() {
+    let rule = "record: 'slow:sum', expr: 'sum(queue_size)'";
+    let graph = |interval: &str| {
+        Planted::new(&[
+            rule,
+            "alert: A, expr: 'slow:sum > 1', for: 15m",
+            "alert: B, expr: 'max_over_time(slow:sum[1h]) > 1', for: 15m",
+        ])
+        .change(
+            "monitoring/rules/a.yml",
+            "  - name: group\n",
+            &format!("  - name: group\n    interval: {interval}\n"),
+        )
+        .graph(None)
+    };
+    let slow = graph("10m");
+    let edge = into(&slow, NodeKind::Alert, "A")[0];
+    assert_eq!(edge.state, State::Stale);
+    assert_eq!(
+        edge.reason.as_deref(),
+        Some("it is recorded every 10m, a sample counts for 5m, so `for: 15m` starts over and over")
+    );
+    assert_eq!(into(&slow, NodeKind::Alert, "B")[0].state, State::Defined);
+    assert_eq!(into(&graph("1m"), NodeKind::Alert, "A")[0].state, State::Defined);
+}
+
+#[test]
+fn a_captured_page_decides_about_code_that_is_not_here() {
+    let rules = [
+        "alert: A, expr: 'node_load1 > 1'",
+        "alert: B, expr: 'node_laod5 > 1'",
+        "alert: C, expr: 'node_filefd > 1'",
+    ];
+    let mut live = LiveState::default();
+    live.capture("node", "# TYPE node_load1 gauge\nnode_load1 0.5\nnode_load5{a=\"b\"} 1\n").expect("a page");
+    let graph = Planted::new(&rules).graph(Some(&live));
+    let state = |alert: &str| into(&graph, NodeKind::Alert, alert)[0];
+    assert_eq!(state("A").state, State::Defined);
+    assert_eq!((state("B").state, state("B").nearest.as_deref()), (State::NeverSeen, Some("node_load5")));
+    assert_eq!(state("C").state, State::NeverSeen);
+    assert!(LiveState::default().capture("node", "{").is_err());
+}
+
+#[test]
+fn values_that_the_code_never_sets_are_told() {
+    let python = "from prometheus_client import Counter\nX = Counter('orders_total', 'Orders.', ['result'])\n\
+                  def f():\n    X.labels('ok').inc()\n    X.labels('failed').inc()\n";
+    let rules = [
+        "alert: A, expr: 'orders_total{result=\"fail\"} > 1'",
+        "alert: B, expr: 'orders_total{result=~\"f.*\"} > 1'",
+    ];
+    let graph = Planted::new(&rules)
+        .with("shop/pyproject.toml", "[project]\nname = \"shop\"\n")
+        .with("shop/shop/metrics.py", python)
+        .with("shop/shop/config.py", "PROMETHEUS_PORT = 9100\n")
+        .graph(None);
+    let edge = into(&graph, NodeKind::Alert, "A")[0];
+    assert_eq!((edge.state, edge.from.as_str()), (State::Mismatch, "job:node"));
+    assert!(
+        edge.reason.as_deref().is_some_and(|reason| reason.contains("it has \"failed\", \"ok\"")),
+        "{edge:?}"
+    );
+    assert_eq!(into(&graph, NodeKind::Alert, "B")[0].state, State::Defined);
+}
+
+#[test]
+fn dashboards_read_as_rules_do_and_their_mistakes_are_told() {
+    let board = r#"{"title": "Shop", "uid": "shop", "schemaVersion": 39, "panels": [
+        {"title": "Requests", "targets": [{"expr": "rate(http_requests_total{job=~\"$job\",status=~\"5..\"}[$__rate_interval])"}]},
+        {"title": "Typo", "targets": [{"expr": "http_request_total"}]},
+        {"title": "Wrong", "targets": [{"expr": "sum("}]}]}"#;
+    let graph = Planted::new(&[]).with("monitoring/dashboards/shop.json", board).graph(None);
+    let edges = into(&graph, NodeKind::Dashboard, "Shop");
+    assert_eq!(edges.len(), 2);
+    assert_eq!((edges[0].from.as_str(), edges[0].state), ("job:backend", State::Defined));
+    assert_eq!(edges[0].panel.as_deref(), Some("Requests"));
+    assert_eq!(
+        (edges[1].state, edges[1].nearest.as_deref()),
+        (State::NeverSeen, Some("http_requests_total"))
+    );
+    assert_eq!(graph.problems().len(), 1, "{:?}", graph.problems());
+    let hit = crate::questions::breaks(&graph, "http_requests_total").expect("a metric");
+    assert_eq!(hit.dashboards[0].name, "Shop");
+}

@@ -9,7 +9,7 @@ use crate::reads::Read;
 
 impl Builder<'_> {
     /// Ties a rule to a node that stands for all that its selector can mean, and that node to what it means here.
-    pub(super) fn wildcard(&mut self, reader: usize, read: &Read) -> Vec<Edge> {
+    pub(super) fn wildcard(&mut self, reader: &str, read: &Read) -> Vec<Edge> {
         let fits = |series: &str| read.name_matchers.iter().all(|matcher| matcher.matches(series));
         let mut by_source: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for job in self.jobs.iter().filter(|job| job.matches(&read.matchers)) {
@@ -27,7 +27,7 @@ impl Builder<'_> {
         }
         for (name, rules) in &self.recordings {
             // A rule may select what it records itself; that is no step of the way.
-            let others = rules.iter().filter(|rule| **rule != reader && fits(name));
+            let others = rules.iter().filter(|rule| self.rules[**rule].id != reader && fits(name));
             for rule in others {
                 by_source.entry(self.rules[*rule].id.clone()).or_default().insert(name.clone());
             }
@@ -43,8 +43,7 @@ impl Builder<'_> {
         out.metrics = names.into_iter().collect();
         let mut edges = Vec::new();
         // A recording that reads the wildcard stands behind it; going back into it would make a circle.
-        let behind = self.rules[reader].id.clone();
-        for (source, metrics) in by_source.into_iter().filter(|(source, _)| *source != behind) {
+        for (source, metrics) in by_source.into_iter().filter(|(source, _)| source != reader) {
             let mut edge = Edge::new(source, out.from.clone());
             edge.metrics = metrics.into_iter().collect();
             (edge.state, edge.reason) = (State::Undecidable, out.reason.clone());

@@ -2,9 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::graph::{Details, Edge, Existence, Graph, Node};
+use crate::graph::{Details, Edge, Existence, Graph, Node, State};
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        node(self).serialize(serializer)
+    }
+}
+
+impl Serialize for Edge {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        edge(self).serialize(serializer)
+    }
+}
 
 #[derive(Serialize)]
 struct JsonGraph<'a> {
@@ -12,6 +24,15 @@ struct JsonGraph<'a> {
     edges: Vec<JsonEdge<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     problems: &'a [String],
+    summary: JsonSummary,
+}
+
+#[derive(Serialize)]
+struct JsonSummary {
+    nodes: usize,
+    edges: usize,
+    broken: usize,
+    states: BTreeMap<&'static str, usize>,
 }
 
 #[derive(Serialize)]
@@ -122,6 +143,8 @@ struct JsonFacts<'a> {
     failed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    panels: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -141,6 +164,8 @@ struct JsonEdge<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    panel: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     samples_per_second: Option<f64>,
 }
 
@@ -150,11 +175,23 @@ pub fn json(graph: &Graph) -> String {
         nodes: graph.nodes.iter().map(node).collect(),
         edges: graph.edges.iter().map(edge).collect(),
         problems: &graph.problems,
+        summary: summary(graph),
     };
     let mut text =
         serde_json::to_string_pretty(&wire).expect("BUG: a graph has no map with keys that are no strings");
     text.push('\n');
     text
+}
+
+fn summary(graph: &Graph) -> JsonSummary {
+    let mut states = BTreeMap::new();
+    for state in State::ALL {
+        let count = graph.edges.iter().filter(|edge| edge.state == state).count();
+        if count > 0 {
+            states.insert(state.as_str(), count);
+        }
+    }
+    JsonSummary { nodes: graph.nodes.len(), edges: graph.edges.len(), broken: graph.broken().count(), states }
 }
 
 fn node(node: &Node) -> JsonNode<'_> {
@@ -253,6 +290,7 @@ fn facts(details: &Details) -> JsonFacts<'_> {
             ..none
         },
         Details::Runbook { url } => JsonFacts { url: Some(url), ..none },
+        Details::Dashboard(d) => JsonFacts { panels: Some(d.panels), url: d.url.as_deref(), ..none },
     }
 }
 
@@ -267,6 +305,7 @@ fn edge(edge: &Edge) -> JsonEdge<'_> {
         state: edge.state.as_str(),
         reason: edge.reason.as_deref(),
         nearest: edge.nearest.as_deref(),
+        panel: edge.panel.as_deref(),
         samples_per_second: edge.samples_per_second,
     }
 }

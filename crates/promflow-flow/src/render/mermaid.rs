@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::style::{kind_colour, line};
 use crate::Graph;
 use crate::graph::{Lane, NodeKind, State};
+use crate::questions::Ways;
 use crate::view::{Tone, View, ViewNode, ViewOptions};
 
 /// How long a text Mermaid draws, and how many edges, unless it is told otherwise.
@@ -28,6 +29,67 @@ pub fn mermaid(graph: &Graph) -> String {
         }
     }
     text
+}
+
+/// Writes the whole chart without folds: in one part where Mermaid's limits allow, else in one for each group of
+/// rules, with what feeds it and whom it tells, and one for what no rule reads. Each part comes with its name.
+pub fn mermaid_parts(graph: &Graph) -> Vec<(String, String)> {
+    let options = ViewOptions { nodes_max: usize::MAX, edges_max: usize::MAX, sinks: true };
+    let fits = |text: &str, edges: usize| text.len() < TEXT_MAX && edges <= EDGES_MAX;
+    let view = View::of(graph, &options);
+    let text = write(&view);
+    if fits(&text, view.edges.len()) {
+        return vec![("flow".to_owned(), text)];
+    }
+    let ways = Ways::of(graph);
+    let mut groups: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut told: BTreeSet<String> = BTreeSet::new();
+    for node in &graph.nodes {
+        if matches!(node.kind, NodeKind::Recording | NodeKind::Alert | NodeKind::Dashboard) {
+            let file = node.file.as_deref().unwrap_or("").rsplit('/').next().unwrap_or("");
+            let stem = file.trim_end_matches(".yml").trim_end_matches(".yaml").trim_end_matches(".json");
+            let group = node.group.as_deref().unwrap_or(node.kind.as_str());
+            groups.entry(format!("{stem}-{group}")).or_default().insert(&node.id);
+        }
+    }
+    let mut parts: Vec<(String, String)> = Vec::new();
+    for (name, ids) in groups {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let mut nodes = ways.upstream(&ids, None).nodes;
+        nodes.extend(ways.downstream(&ids, None).nodes);
+        told.extend(nodes.iter().cloned());
+        parts.push((file_name(&name), part(&graph.part(&nodes), &options)));
+    }
+    let rest: BTreeSet<String> =
+        graph.nodes.iter().map(|node| node.id.clone()).filter(|id| !told.contains(id)).collect();
+    if !rest.is_empty() {
+        parts.push(("rest".to_owned(), part(&graph.part(&rest), &options)));
+    }
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, _) in &mut parts {
+        let count = seen.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            *name = format!("{name}-{count}");
+        }
+    }
+    parts
+}
+
+/// Writes a part whole, or folded where it is too large itself.
+fn part(graph: &Graph, options: &ViewOptions) -> String {
+    let view = View::of(graph, options);
+    let text = write(&view);
+    if text.len() < TEXT_MAX && view.edges.len() <= EDGES_MAX { text } else { mermaid(graph) }
+}
+
+fn file_name(name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.chars()
+        .map(|c| if fits(c) { c } else { '-' })
+        .collect::<String>()
+        .trim_matches(['-', '.'])
+        .to_owned()
 }
 
 fn write(view: &View) -> String {

@@ -21,6 +21,11 @@ pub fn svg(graph: &Graph) -> String {
 
 /// Draws what is shown of a graph.
 pub fn svg_of(view: &View) -> String {
+    svg_in(view, None)
+}
+
+/// Draws what is shown in light or dark, or in what its reader prefers.
+pub(super) fn svg_in(view: &View, dark: Option<bool>) -> String {
     let placed = layout(view);
     let legend = legend::legend(view, &placed);
     let (width, height) = (placed.width.max(legend.width), placed.height + legend.height);
@@ -34,7 +39,7 @@ pub fn svg_of(view: &View) -> String {
     );
     out.push_str("<title id=\"flow-title\">Flow of metrics from code to receivers</title>\n");
     let _ = writeln!(out, "<desc id=\"flow-desc\">{}</desc>", escaped(&description(view)));
-    out.push_str(&css::css());
+    out.push_str(&css::css(dark));
     let _ = writeln!(out, "<rect class=\"ground\" width=\"{}\" height=\"{}\"/>", n(width), n(height));
     lanes(&placed, &mut out);
     frames(&placed, &mut out);

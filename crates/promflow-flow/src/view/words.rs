@@ -44,6 +44,8 @@ pub(super) fn face(node: &Node) -> (String, String) {
             _ => join_or(&receiver.channels, "no channel"),
         },
         Details::Runbook { .. } => "runbook".to_owned(),
+        Details::Dashboard(dashboard) if dashboard.panels == 1 => "1 panel".to_owned(),
+        Details::Dashboard(dashboard) => format!("{} panels", dashboard.panels),
     };
     (node.name.clone(), subtitle)
 }

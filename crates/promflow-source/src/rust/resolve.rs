@@ -55,6 +55,7 @@ impl<'a> Resolver<'a> {
             labels: None,
             buckets: None,
             unit: None,
+            label_values: BTreeMap::new(),
             library: Library::Promflow,
             package: String::new(),
             file: String::new(),

@@ -27,8 +27,8 @@ const LIGHT: [&str; 9] =
 const DARK: [&str; 9] =
     ["#0d1117", "#151b24", "#1c2430", "#323d4d", "#e6edf3", "#93a1b5", "#4ade80", "#fbbf24", "#f87171"];
 
-/// Returns the style sheet: light, and dark for who prefers that.
-pub(super) fn css() -> String {
+/// Returns the style sheet: light, and dark for who prefers that, or one of the two.
+pub(super) fn css(dark: Option<bool>) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
@@ -52,10 +52,18 @@ pub(super) fn css() -> String {
         };
         let _ = writeln!(out, ".{} path{{stroke-width:{}{dashes}}}", state.as_str(), style.width);
     }
+    if let Some(dark) = dark {
+        colours(if dark { &DARK } else { &LIGHT }, dark, &mut out);
+        return format!("<style>\n{}</style>\n", scoped(&out));
+    }
     colours(&LIGHT, false, &mut out);
-    let mut dark = String::new();
-    colours(&DARK, true, &mut dark);
-    format!("<style>\n{}@media (prefers-color-scheme:dark){{\n{}}}\n</style>\n", scoped(&out), scoped(&dark))
+    let mut in_dark = String::new();
+    colours(&DARK, true, &mut in_dark);
+    format!(
+        "<style>\n{}@media (prefers-color-scheme:dark){{\n{}}}\n</style>\n",
+        scoped(&out),
+        scoped(&in_dark)
+    )
 }
 
 /// Limits rules to the picture, so that it can stand inside a page.
