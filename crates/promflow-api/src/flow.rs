@@ -1,18 +1,14 @@
-//! The flow chart: a page that shows it alive, and the chart itself in every format.
+//! The flow chart in every format.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 
 use crate::params::Params;
 use crate::respond::{ApiError, success_json};
 use crate::state::{ApiState, FlowFormat};
-
-pub(crate) async fn page() -> Html<&'static str> {
-    Html(include_str!("flow.html"))
-}
 
 pub(crate) async fn chart(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
     let format = match params.get("format") {

@@ -16,6 +16,7 @@ mod series;
 mod state;
 mod status;
 mod targets;
+mod ui;
 
 use std::sync::Arc;
 
@@ -55,7 +56,9 @@ const NOT_YET: [&str; 20] = [
 /// Builds the routes.
 pub fn router(state: Arc<ApiState>) -> Router {
     let mut router = Router::new()
-        .route("/", get(flow::page))
+        .route("/", get(ui::page))
+        .route("/icon.svg", get(ui::icon))
+        .route("/assets/{name}", get(ui::asset))
         .route("/metrics", get(lifecycle::metrics))
         .route("/-/healthy", get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready))
