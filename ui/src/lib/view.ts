@@ -105,6 +105,8 @@ function viewAt(
     let id = foldId(graph, drawn, level, wrong, options.kept) ?? drawn.id;
     if (options.opened.has(id)) id = drawn.id;
     foldOf.set(node.id, id);
+    // A job that was not selected itself is drawn for its targets, and is where its edges lead.
+    foldOf.set(drawn.id, id);
     const fold = folds.get(id) ?? { members: [], targets: [] };
     folds.set(id, fold);
     if (drawn === node) fold.members.push(node);
