@@ -85,7 +85,7 @@ describe("a running system", () => {
     await panel.getByRole("heading", { name: "HttpHighErrorRatio" }).waitFor();
     await panel.getByText("monitoring/rules/alerts.yml:").waitFor();
     await panel.getByRole("heading", { name: "Value now" }).waitFor();
-    await panel.getByText("fires > 0.05").waitFor();
+    await panel.getByText("fires when > 0.05").waitFor();
     await panel.getByRole("link", { name: "Runbook" }).waitFor();
     expect(page.url()).toContain("sel=alert%3AHttpHighErrorRatio");
     expect(await nodeIds(page)).toContain("alert:HttpHighErrorRatio");

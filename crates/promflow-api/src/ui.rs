@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, StatusCode, response};
 use axum::response::{IntoResponse, Response};
@@ -46,7 +46,8 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     };
     // Names under assets/ hold a hash of their content; the page itself is asked for again each time.
-    let caching = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let caching =
+        if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let response = response::Builder::new()
         .header(ETAG, asset.tag)
         .header(CACHE_CONTROL, caching)
@@ -67,7 +68,9 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
 
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    tags.flat_map(|list| list.split(',')).map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag)
+    tags.flat_map(|list| list.split(','))
+        .map(|known| known.trim().trim_start_matches("W/"))
+        .any(|known| known == tag)
 }
 
 fn takes_gzip(headers: &HeaderMap) -> bool {
@@ -92,7 +95,11 @@ mod tests {
         let page = serve(PAGE, &headers(&[]));
         assert_eq!(page.status(), StatusCode::OK);
         assert_eq!(page.headers()[CACHE_CONTROL], "no-cache");
-        assert!(page.headers()[CONTENT_SECURITY_POLICY].to_str().is_ok_and(|policy| policy.contains("script-src 'self'")));
+        assert!(
+            page.headers()[CONTENT_SECURITY_POLICY]
+                .to_str()
+                .is_ok_and(|policy| policy.contains("script-src 'self'"))
+        );
         let script = ASSETS.iter().find(|asset| asset.path.ends_with(".js")).expect("the page has a script");
         let answer = serve(script.path, &headers(&[(ACCEPT_ENCODING, "br, gzip;q=0.5")]));
         assert_eq!(answer.headers()[CONTENT_ENCODING], "gzip");
@@ -111,7 +118,9 @@ mod tests {
 
     #[test]
     fn gzip_is_sent_to_those_who_take_it() {
-        for (accept, takes) in [("gzip", true), ("identity", false), ("gzip;q=0", false), ("*", true), ("", false)] {
+        for (accept, takes) in
+            [("gzip", true), ("identity", false), ("gzip;q=0", false), ("*", true), ("", false)]
+        {
             assert_eq!(takes_gzip(&headers(&[(ACCEPT_ENCODING, accept)])), takes, "{accept:?}");
         }
     }

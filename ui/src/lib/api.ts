@@ -70,6 +70,7 @@ export async function query(expr: string, limit: number): Promise<Sample[]> {
 
 export interface RuleAlert {
   labels: Record<string, string>;
+  annotations?: Record<string, string>;
   state: string;
   activeAt: string;
   value: string;

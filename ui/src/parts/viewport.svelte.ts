@@ -20,7 +20,7 @@ export class Viewport {
   isMeasured = $state(false);
   /** Whether the last press moved the chart, so that its end is no click. */
   wasMoved = false;
-  private width = 0;
+  width = $state(0);
   private height = 0;
   private left = 0;
   private top = 0;
@@ -62,8 +62,7 @@ export class Viewport {
   }
 
   /** Moves as little as needed for a place to be seen. */
-  reveal(rect: Rect): void {
-    const margin = 40;
+  reveal(rect: Rect, margin = 40): void {
     const left = rect.x * this.scale + this.x;
     const top = rect.y * this.scale + this.y;
     const right = left + rect.width * this.scale;
