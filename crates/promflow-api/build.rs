@@ -24,16 +24,18 @@ fn main() -> io::Result<()> {
         let bytes = fs::read(file)?;
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         gzip.write_all(&bytes)?;
-        let gzip_file = out.join(format!("{place}.gz"));
-        fs::write(&gzip_file, gzip.finish()?)?;
+        // Copies, so that a page that is built meanwhile does not break this build.
+        fs::write(out.join(format!("{place}.bytes")), &bytes)?;
+        fs::write(out.join(format!("{place}.gz")), gzip.finish()?)?;
         let path = file.strip_prefix(&dist).map_err(io::Error::other)?.to_string_lossy().replace('\\', "/");
+        let included = |end| format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{place}.{end}\"))");
         let _ = writeln!(
             table,
-            "    Asset {{ path: {path:?}, content_type: {:?}, tag: \"\\\"{:016x}\\\"\", bytes: include_bytes!({:?}), gzip: include_bytes!({:?}) }},",
+            "    Asset {{ path: {path:?}, content_type: {:?}, tag: \"\\\"{:016x}\\\"\", bytes: {}, gzip: {} }},",
             content_type(&path),
             fnv(&bytes),
-            file.display().to_string(),
-            gzip_file.display().to_string(),
+            included("bytes"),
+            included("gz"),
         );
     }
     table.push_str("]\n");

@@ -127,6 +127,11 @@ class Page {
     else this.go({ selected: id, ask: "" });
   }
 
+  /** Closes the panel; a chart that was drawn around the selection is drawn whole again. */
+  deselect(): void {
+    this.go({ selected: "", ask: "", depth: this.address.query === "" ? 0 : this.address.depth });
+  }
+
   /** Draws what an expression selects. */
   show(query: string, ask = ""): void {
     this.hovered = "";

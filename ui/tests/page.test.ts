@@ -104,8 +104,6 @@ describe("a running system", () => {
     await page.goBack();
     await nodeOf(page, "receiver:oncall-pager").or(nodeOf(page, "route:/1")).first().waitFor();
 
-    await nodeOf(page, "alert:HttpHighErrorRatio").click();
-    await nodeOf(page, "alert:HttpHighErrorRatio").click();
     await page.getByRole("button", { name: "What breaks without it" }).click();
     await nodeOf(page, "receiver:oncall-pager").waitFor();
     await page.keyboard.press("Escape");
@@ -241,6 +239,54 @@ test("what is broken is said at once, with its reason and the nearest name", asy
   // This server has no routes for questions: the graph at hand answers.
   await page.getByRole("button", { name: "Read, never written" }).click();
   await panel.getByRole("button", { name: "http_request_total" }).waitFor();
+  expect(await axe(page)).toEqual([]);
+  await page.context().close();
+  await server.stop();
+});
+
+test("questions are answered with places, blast radius and trend", async () => {
+  const at = { file: "app/src/main.rs", line: 7 };
+  const alert = { id: "alert:HttpHigh", name: "HttpHigh", file: "rules/http.yml", line: 3, severity: "critical" };
+  const answers = {
+    "flow/prune": {
+      unread: [{ id: "definition:unused_total", name: "unused_total", type: "counter", series: 12, ...at }],
+      drops: [{ job: "backend", metrics: ["unused_total"], yaml: "metric_relabel_configs:\n  - action: drop\n" }],
+      deadAlerts: [{ ...alert, causes: [{ state: "never_seen", via: "http_request_total", reason: "defined nowhere" }] }],
+      noHelp: [],
+    },
+    "flow/breaks": {
+      kinds: ["definition"],
+      recordings: [],
+      alerts: [{ ...alert, via: ["http_requests_total"], direct: false, receivers: ["pager"] }],
+      dashboards: [],
+      receivers: [{ id: "receiver:pager", name: "pager", channels: ["webhook"], alerts: ["HttpHigh"] }],
+    },
+    cardinality: {
+      series: 5310,
+      seriesHourAgo: 5000,
+      metrics: [{ name: "http_requests_total", series: 1200, share: 0.226 }],
+      jobs: [],
+      labels: [{ metric: "http_requests_total", label: "endpoint", values: 210, series: 1200, examples: ["/a", "/b"] }],
+      blowups: [{ metric: "http_requests_total", label: "user_id", reason: "900 values on 900 series" }],
+      limits: [{ job: "backend", sampleLimit: 1500, yaml: "sample_limit: 1500", reason: "largest target has 700 samples" }],
+    },
+  };
+  const server = await fake({ data: small(), answers });
+  const page = await open(browser, `${server.url}?sel=definition:http_requests_total`);
+  const panel = page.getByRole("complementary");
+  await panel.getByRole("button", { name: "What breaks without it" }).click();
+  await panel.getByText("tells pager").waitFor();
+  await nodeOf(page, "receiver:pager").waitFor();
+  await page.getByRole("button", { name: "Read by nobody" }).click();
+  await panel.getByText("12 series").waitFor();
+  await panel.getByText("src/main.rs:7").waitFor();
+  await panel.getByText("metric_relabel_configs").waitFor();
+  await page.getByRole("button", { name: "Cannot fire" }).click();
+  await panel.getByText("defined nowhere").waitFor();
+  await page.getByRole("button", { name: "Series" }).click();
+  await panel.getByText("+6.2 % in 1 h").waitFor();
+  await panel.getByText("sample_limit: 1500").waitFor();
+  await shot(page, "cardinality");
   expect(await axe(page)).toEqual([]);
   await page.context().close();
   await server.stop();

@@ -62,13 +62,17 @@ const TYPES: Record<string, string> = {
   ".svg": "image/svg+xml",
 };
 
-/** Serves the built page with a graph that can be changed, and knows no other route: like an older server. */
-export async function fake(graph: { data: FlowData }): Promise<Server> {
+/**
+ * Serves the built page with a graph that can be changed, and with answers to questions by their route; any other route is
+ * absent, as on an older server.
+ */
+export async function fake(graph: { data: FlowData; answers?: Record<string, object> }): Promise<Server> {
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://x").pathname;
-    if (path === "/api/promflow/v1/flow") {
+    const data = path === "/api/promflow/v1/flow" ? graph.data : graph.answers?.[path.replace("/api/promflow/v1/", "")];
+    if (data) {
       response.setHeader("content-type", "application/json");
-      response.end(JSON.stringify({ status: "success", data: graph.data }));
+      response.end(JSON.stringify({ status: "success", data }));
       return;
     }
     const file = path === "/" ? "index.html" : path.slice(1);

@@ -18,6 +18,8 @@ export class Viewport {
   scale = $state(1);
   isMoving = $state(false);
   isMeasured = $state(false);
+  /** Whether everything is in view, and nobody moved it since. */
+  isFitted = false;
   /** Whether the last press moved the chart, so that its end is no click. */
   wasMoved = false;
   width = $state(0);
@@ -48,6 +50,7 @@ export class Viewport {
   }
 
   fit(width: number, height: number): void {
+    this.isFitted = true;
     const room = this.height - BUTTONS;
     const scale = Math.min((this.width - 16) / width, (room - 8) / height);
     this.scale = Math.min(Math.max(scale, FIT_MIN), FIT_MAX);
@@ -87,6 +90,7 @@ export class Viewport {
     if (!this.wasMoved) {
       this.wasMoved = true;
       this.isMoving = true;
+      this.isFitted = false;
       (event.currentTarget as Element).setPointerCapture(event.pointerId);
     }
     const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
@@ -113,11 +117,13 @@ export class Viewport {
       this.zoomAt(Math.exp((-event.deltaY * unit) / 300), event.clientX - this.left, event.clientY - this.top);
       return;
     }
+    this.isFitted = false;
     this.x -= (event.shiftKey ? event.deltaY : event.deltaX) * unit;
     this.y -= (event.shiftKey ? 0 : event.deltaY) * unit;
   }
 
   private zoomAt(factor: number, x: number, y: number): void {
+    this.isFitted = false;
     const scale = Math.min(Math.max(this.scale * factor, SCALE_MIN), SCALE_MAX);
     const real = scale / this.scale;
     this.x = x - (x - this.x) * real;
