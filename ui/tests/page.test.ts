@@ -87,6 +87,10 @@ describe("a running system", () => {
     await panel.getByRole("heading", { name: "Value now" }).waitFor();
     await panel.getByText("fires when > 0.05").waitFor();
     await panel.getByRole("link", { name: "Runbook" }).waitFor();
+    await expect.poll(() => page.locator(".flow .node").evaluateAll((all) => {
+      const room = document.querySelector(".chart")?.getBoundingClientRect().right ?? 0;
+      return all.every((one) => one.getBoundingClientRect().right <= room);
+    })).toBe(true);
     expect(page.url()).toContain("sel=alert%3AHttpHighErrorRatio");
     expect(await nodeIds(page)).toContain("alert:HttpHighErrorRatio");
     await shot(page, "up-selected");

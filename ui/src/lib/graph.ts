@@ -145,6 +145,9 @@ export class Graph {
       const job = node.kind === "target" ? jobs.get(node.group ?? "") : undefined;
       if (job !== undefined) this.jobOf.set(node.id, job);
     }
+    // A job that tried none of its targets yet is not down.
+    const tried = new Set(data.nodes.filter((node) => node.up !== undefined).map((node) => this.jobOf.get(node.id)));
+    for (const node of data.nodes) if (node.kind === "job" && !tried.has(node.id)) delete node.targetsUp;
     data.edges.forEach((edge, index) => {
       push(this.out, edge.from, index);
       push(this.into, edge.to, index);

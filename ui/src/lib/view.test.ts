@@ -6,6 +6,7 @@ import { inversions } from "./layout/order";
 import type { Rect } from "./layout/place";
 import { fit, width } from "./layout/text";
 import { large, small, smallGraph } from "./testing";
+import { subtitle, tone } from "./words";
 import { NODES_MAX, type View, type ViewOptions, viewOf } from "./view";
 
 const PLAIN: ViewOptions = { sinks: false, opened: new Set(), kept: new Set() };
@@ -65,6 +66,22 @@ describe("folding", () => {
     expect(loud.signature).toBe(quiet.signature);
     const places = (graph: Graph) => layoutOf(viewOf(graph, PLAIN), graph).nodes;
     expect(places(loud)).toEqual(places(quiet));
+  });
+
+  test("a job whose targets were not tried yet is not shown as down", () => {
+    const jobTone = (up: boolean | undefined) => {
+      const graph = smallGraph((data) => {
+        for (const node of data.nodes) {
+          if (node.kind === "target") node.up = up;
+          if (node.kind === "job") node.targetsUp = up ? 1 : 0;
+        }
+      });
+      const job = graph.node("job:backend");
+      return job ? [tone(job), subtitle(job)] : [];
+    };
+    expect(jobTone(undefined)).toEqual(["plain", "1 target"]);
+    expect(jobTone(false)).toEqual(["bad", "0/1 up"]);
+    expect(jobTone(true)).toEqual(["good", "1/1 up"]);
   });
 
   test("of joined edges the worst state counts", () => {

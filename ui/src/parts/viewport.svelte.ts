@@ -20,6 +20,7 @@ export class Viewport {
   isMeasured = $state(false);
   /** Whether everything is in view, and nobody moved it since. */
   isFitted = false;
+  fittedAtMs = 0;
   /** Whether the last press moved the chart, so that its end is no click. */
   wasMoved = false;
   width = $state(0);
@@ -51,6 +52,7 @@ export class Viewport {
 
   fit(width: number, height: number): void {
     this.isFitted = true;
+    this.fittedAtMs = performance.now();
     const room = this.height - BUTTONS;
     const scale = Math.min((this.width - 16) / width, (room - 8) / height);
     this.scale = Math.min(Math.max(scale, FIT_MIN), FIT_MAX);
