@@ -1,6 +1,6 @@
 /** The page in real Chromium, on a running promflow. */
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { large, small } from "../src/lib/testing";
 import { axe, complaints, launch, open, shot } from "./browser";
-import { type Server, fake, freePort, promflow } from "./serve";
+import { ROOT, type Server, fake, freePort, promflow } from "./serve";
 
 let browser: Browser;
 let dir: string;
@@ -208,6 +208,25 @@ test("an empty system says what to do", async () => {
   await page.getByRole("heading", { name: "Nothing to draw yet" }).waitFor();
   await shot(page, "empty");
   expect(await axe(page)).toEqual([]);
+  await page.context().close();
+  await server.stop();
+});
+
+test("a misspelt name in a real rule is shown with its place and the nearest name", async () => {
+  const monitoring = join(dir, "monitoring");
+  await cp(join(ROOT, "monitoring"), monitoring, { recursive: true });
+  const rule = "groups: [{name: planted, rules: [{alert: Planted, expr: 'sum(rate(http_request_total[5m])) > 1'}]}]\n";
+  await writeFile(join(monitoring, "rules/planted.yml"), rule);
+  const config = join(monitoring, "prometheus.yml");
+  const server = await promflow(["serve", "--config.file", config, "--source", ROOT]);
+  const page = await open(browser, server.url);
+  const panel = page.getByRole("complementary");
+  await panel.getByRole("heading", { name: "What is wrong" }).waitFor();
+  await panel.getByText("`http_request_total` is defined nowhere").first().waitFor();
+  await panel.getByText("http_requests_total").first().waitFor();
+  await nodeOf(page, "alert:Planted").click();
+  await panel.getByText("Nearest name: http_requests_total").waitFor();
+  await shot(page, "planted");
   await page.context().close();
   await server.stop();
 });

@@ -9,7 +9,7 @@ import { extname, join } from "node:path";
 
 import type { FlowData } from "../src/lib/graph";
 
-const ROOT = join(import.meta.dirname, "../..");
+export const ROOT = join(import.meta.dirname, "../..");
 const DIST = join(import.meta.dirname, "../dist");
 const START_MS = 30_000;
 

@@ -58,6 +58,7 @@ pub fn router(state: Arc<ApiState>) -> Router {
     let mut router = Router::new()
         .route("/", get(ui::page))
         .route("/icon.svg", get(ui::icon))
+        .route("/licenses.txt", get(ui::licenses))
         .route("/assets/{name}", get(ui::asset))
         .route("/metrics", get(lifecycle::metrics))
         .route("/-/healthy", get(lifecycle::healthy))

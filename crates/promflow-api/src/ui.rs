@@ -37,6 +37,10 @@ pub(crate) async fn icon(headers: HeaderMap) -> Response {
     serve("icon.svg", &headers)
 }
 
+pub(crate) async fn licenses(headers: HeaderMap) -> Response {
+    serve("licenses.txt", &headers)
+}
+
 pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     serve(&format!("assets/{name}"), &headers)
 }

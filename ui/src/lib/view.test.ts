@@ -157,6 +157,14 @@ describe("layout", () => {
     expect(layoutOf(viewOf(graph, PLAIN), graph).nodes.length).toBeGreaterThan(10);
   });
 
+  test("many nodes that nothing joins stand in a block", () => {
+    const graph = new Graph(large(1));
+    const only = new Set(graph.nodes.filter((node) => node.kind === "definition").map((node) => node.id));
+    const layout = check(graph, viewOf(graph, { ...PLAIN, only }));
+    expect(layout.columns.length).toBeGreaterThan(2);
+    expect(layout.height).toBeLessThan(layout.width * 1.5);
+  });
+
   test("crossings of two fans are counted", () => {
     expect(inversions([0, 1], [2, 3])).toBe(0);
     expect(inversions([2, 3], [0, 1])).toBe(4);

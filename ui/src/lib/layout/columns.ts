@@ -98,7 +98,7 @@ function chain(view: View, states: State[], columnOf: number[], grid: Grid): voi
 
 /** Returns the column of each node and the lane of each column. */
 function columnsOf(view: View): [number[], Lane[]] {
-  const depth = depths(view);
+  const depth = view.edges.length === 0 ? blocks(view) : depths(view);
   const key = (node: number) => LANES.indexOf(view.nodes[node].lane) * 1000 + depth[node];
   const used = [...new Set(view.nodes.map((_, node) => key(node)))].sort((a, b) => a - b);
   const column = new Map(used.map((value, at) => [value, at]));
@@ -106,6 +106,18 @@ function columnsOf(view: View): [number[], Lane[]] {
 }
 
 const SECOND: ReadonlySet<string> = new Set(["endpoint", "receiver", "runbook", "dashboard"]);
+
+/** Returns how deep each node stands in its lane when nothing joins them: a lane becomes a block, not a tall stack. */
+function blocks(view: View): number[] {
+  const seen = new Map<Lane, number>();
+  const count = new Map<Lane, number>();
+  for (const node of view.nodes) count.set(node.lane, (count.get(node.lane) ?? 0) + 1);
+  return view.nodes.map(({ lane }) => {
+    const place = seen.get(lane) ?? 0;
+    seen.set(lane, place + 1);
+    return Math.floor(place / Math.max(8, Math.ceil(Math.sqrt(count.get(lane) ?? 1) * 1.8)));
+  });
+}
 
 /** Returns how deep each node stands in its lane: fixed by kind where the kinds follow each other, else by the longest way. */
 function depths(view: View): number[] {
