@@ -82,6 +82,7 @@ export interface Node {
   sent?: number;
   failed?: number;
   url?: string;
+  panels?: number;
 }
 
 export interface Edge {
@@ -95,6 +96,8 @@ export interface Edge {
   reason?: string;
   nearest?: string;
   samplesPerSecond?: number;
+  /** The panel of a dashboard that reads. */
+  panel?: string;
 }
 
 export interface FlowData {
@@ -132,7 +135,7 @@ export class Graph {
   readonly into = new Map<string, number[]>();
   /** The job node of each target. */
   readonly jobOf = new Map<string, string>();
-  /** The families that a rule reads. */
+  /** The families that a rule or a dashboard reads. */
   readonly read = new Set<string>();
   /** Names the structure: as long as it is the same, nothing has to move. */
   readonly signature: string;
@@ -152,7 +155,7 @@ export class Graph {
       push(this.out, edge.from, index);
       push(this.into, edge.to, index);
       const reader = this.byId.get(edge.to);
-      if (reader && isRule(reader)) edge.metrics.forEach((name) => this.read.add(name));
+      if (reader && (isRule(reader) || reader.kind === "dashboard")) edge.metrics.forEach((name) => this.read.add(name));
     });
     const edges = data.edges.map((edge) => `${edge.from}\t${edge.to}\t${edge.via}\t${edge.function ?? ""}`);
     this.signature = `${data.nodes.map((node) => node.id).join("\n")}\n\n${edges.join("\n")}`;

@@ -5,7 +5,7 @@ import { layoutOf } from "./layout";
 import { inversions } from "./layout/order";
 import type { Rect } from "./layout/place";
 import { fit, width } from "./layout/text";
-import { large, small, smallGraph } from "./testing";
+import { edge, large, node, small, smallGraph } from "./testing";
 import { subtitle, tone } from "./words";
 import { NODES_MAX, type View, type ViewOptions, viewOf } from "./view";
 
@@ -82,6 +82,15 @@ describe("folding", () => {
     expect(jobTone(undefined)).toEqual(["plain", "1 target"]);
     expect(jobTone(false)).toEqual(["bad", "0/1 up"]);
     expect(jobTone(true)).toEqual(["good", "1/1 up"]);
+  });
+
+  test("what a dashboard reads is not folded as read by nobody", () => {
+    const graph = smallGraph((data) => {
+      data.nodes.push(node({ kind: "dashboard", name: "Overview", panels: 2 }));
+      data.edges.push(edge("job:backend", "dashboard:Overview", { metrics: ["unused_total"], panel: "Unused" }));
+    });
+    expect(graph.read.has("unused_total")).toBe(true);
+    expect(viewOf(graph, { ...PLAIN, sinks: true }).nodes.find((drawn) => drawn.kind === "dashboard")?.subtitle).toBe("2 panels");
   });
 
   test("of joined edges the worst state counts", () => {

@@ -108,6 +108,8 @@ export function subtitle(node: Node): string {
     case "receiver":
       if ((node.failed ?? 0) > 0) return `${node.sent ?? 0} sent, ${node.failed} failed`;
       return (node.sent ?? 0) > 0 ? `${node.sent} sent` : node.channels?.join(", ") || "no channel";
+    case "dashboard":
+      return node.panels === undefined ? "dashboard" : `${node.panels} ${node.panels === 1 ? "panel" : "panels"}`;
     default:
       return node.kind;
   }
