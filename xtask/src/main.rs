@@ -2,8 +2,10 @@
 
 mod bench;
 mod peers;
+mod sha256;
 mod test;
 mod tidy;
+mod ui;
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -14,9 +16,10 @@ const USAGE: &str = "\
 Usage: cargo xtask TASK
 
   test      install the peers, then check format, lints and tidiness, and run all tests
-  peers     install the peers only (Debian packages, without starting their services)
+  peers     install the peers only (Debian packages, without starting their services; npm packages of ui/)
   tidy      check what the team agreed on: no machine paths, no leftovers, files of a readable size
   bench     measure beside peers: `bench instrument [--json] [--rounds N]`
+  ui        build the page in ui/ again; needs Node.js 20.19 or later
   docs      run the demo and draw the pictures of the README again
 ";
 
@@ -25,7 +28,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
         ["test", rest @ ..] => test::run_tests(rest),
-        ["peers"] => peers::install(),
+        ["peers"] => peers::install().and_then(|()| ui::install()),
+        ["ui"] => ui::build(),
         ["tidy"] => tidy::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["docs"] => draw_docs(),
@@ -45,10 +49,15 @@ fn main() -> ExitCode {
 
 /// Runs a command in the workspace's root with its output shown.
 fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    run_in(root(), program, arguments)
+}
+
+/// Runs a command in a directory with its output shown.
+fn run_in(dir: &std::path::Path, program: &str, arguments: &[&str]) -> Result<()> {
     eprintln!("xtask: {program} {}", arguments.join(" "));
     let status = Command::new(program)
         .args(arguments)
-        .current_dir(root())
+        .current_dir(dir)
         .status()
         .with_context(|| format!("cannot start {program}"))?;
     if !status.success() {

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// A program of a Debian package.
-const PEERS: [(&str, &str); 7] = [
+const PEERS: [(&str, &str); 8] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
@@ -16,6 +16,7 @@ const PEERS: [(&str, &str); 7] = [
     ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("redis-server", "redis-server"),
     ("prometheus-redis-exporter", "prometheus-redis-exporter"),
+    ("chromium", "chromium"),
 ];
 
 /// Installs the peers that are missing.

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 
-use crate::{peers, root, run, tidy};
+use crate::{peers, root, run, tidy, ui};
 
 /// Installs the peers and runs every check and test; further arguments go to `cargo test`.
 pub(crate) fn run_tests(arguments: &[&str]) -> Result<()> {
@@ -14,6 +14,7 @@ pub(crate) fn run_tests(arguments: &[&str]) -> Result<()> {
     }
     peers::install()?;
     tidy::run()?;
+    ui::check()?;
     run("cargo", &["fmt", "--all", "--check"])?;
     run("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])?;
     let mut test = vec!["test", "--workspace"];

@@ -1,11 +1,11 @@
-//! The flow chart: a page that shows it alive, the chart itself in every format, and the questions it answers.
+//! The flow chart in every format, and the questions it answers.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 
 use crate::params::Params;
 use crate::respond::{ApiError, success_json};
@@ -16,10 +16,6 @@ const CARDINALITY_LIMIT: usize = 20;
 
 /// How many it names at most.
 const CARDINALITY_LIMIT_MAX: usize = 1_000;
-
-pub(crate) async fn page() -> Html<&'static str> {
-    Html(include_str!("flow.html"))
-}
 
 pub(crate) async fn chart(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
     let format = match params.get("format") {

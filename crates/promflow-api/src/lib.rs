@@ -16,6 +16,7 @@ mod series;
 mod state;
 mod status;
 mod targets;
+mod ui;
 
 use std::sync::Arc;
 
@@ -61,7 +62,10 @@ const NOT_YET: [&str; 24] = [
 /// Builds the routes.
 pub fn router(state: Arc<ApiState>) -> Router {
     let mut router = Router::new()
-        .route("/", get(flow::page))
+        .route("/", get(ui::page))
+        .route("/icon.svg", get(ui::icon))
+        .route("/licenses.txt", get(ui::licenses))
+        .route("/assets/{name}", get(ui::asset))
         // Where alerts link to, as Prometheus's do.
         .route("/graph", get(|| async { Redirect::temporary("/") }))
         .route("/metrics", get(lifecycle::metrics))
