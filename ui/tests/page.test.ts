@@ -297,9 +297,14 @@ test("questions are answered with places, blast radius and trend", async () => {
   const server = await fake({ data: small(), answers });
   const page = await open(browser, `${server.url}?sel=definition:http_requests_total`);
   const panel = page.getByRole("complementary");
+  let asked = 0;
+  page.on("request", (request) => (asked += Number(request.url().includes("flow/breaks"))));
   await panel.getByRole("button", { name: "What breaks without it" }).click();
   await panel.getByText("tells pager").waitFor();
   await nodeOf(page, "receiver:pager").waitFor();
+  await nextTick(page);
+  expect(await panel.getByText("tells pager").isVisible()).toBe(true);
+  expect(asked, "an answer is not fetched again with every refresh").toBe(1);
   await page.getByRole("button", { name: "Read by nobody" }).click();
   await panel.getByText("12 series").waitFor();
   await panel.getByText("src/main.rs:7").waitFor();
