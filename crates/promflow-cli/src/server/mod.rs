@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use promflow_api::{ApiLimits, ApiState};
+use promflow_api::{ApiLimits, ApiState, FlowFormat, FlowSource};
 use promflow_config::{LoadedConfig, RuleFile};
 use promflow_flow::paths::FlowPaths;
 use promflow_model::{Clock, Labels};
@@ -154,6 +154,7 @@ impl Server {
                 deliveries: deliveries.clone(),
             },
         ));
+        warm_up(flow.clone());
         let state = Arc::new(ApiState {
             clock: clock.clone(),
             engine,
@@ -208,6 +209,15 @@ impl Server {
             tracing::debug!("connections were still open at the end");
         }
     }
+}
+
+/// Reads the sources for the flow chart once, so that the first page does not wait for it.
+fn warm_up(flow: Arc<LiveFlow>) {
+    tokio::task::spawn_blocking(move || {
+        if let Err(e) = flow.draw(FlowFormat::Json, "") {
+            tracing::warn!("the flow chart cannot be drawn: {e:?}");
+        }
+    });
 }
 
 /// Binds the address to listen on.
