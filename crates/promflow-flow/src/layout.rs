@@ -111,6 +111,39 @@ pub struct Layout {
     pub crossings: usize,
 }
 
+/// How readable a layout is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// How often edges cross between columns.
+    pub crossings: usize,
+    /// How many pairs of nodes, or of frames, have an area in common.
+    pub overlaps: usize,
+    /// How many texts are cut; the whole text is in the node's tooltip.
+    pub cut_labels: usize,
+}
+
+/// Measures a layout of a view.
+pub fn measure(view: &View, placed: &Layout) -> Measure {
+    let overlaps = |rects: Vec<Rect>| {
+        let mut rects = rects;
+        rects.sort_by(|a, b| a.x.total_cmp(&b.x));
+        let pairs = rects.iter().enumerate().map(|(place, one)| {
+            let near = rects[place + 1..].iter().take_while(|other| other.x < one.right());
+            near.filter(|other| one.overlaps(other)).count()
+        });
+        pairs.sum::<usize>()
+    };
+    let is_cut = |whole: &str, shown: &str| usize::from(whole != shown);
+    let texts = view.nodes.iter().zip(&placed.nodes);
+    let cut = texts.map(|(node, at)| is_cut(&node.title, &at.title) + is_cut(&node.subtitle, &at.subtitle));
+    Measure {
+        crossings: placed.crossings,
+        overlaps: overlaps(placed.nodes.iter().map(|node| node.rect).collect())
+            + overlaps(placed.boxes.iter().map(|frame| frame.rect).collect()),
+        cut_labels: cut.sum::<usize>() + placed.boxes.iter().filter(|frame| frame.title != frame.full).count(),
+    }
+}
+
 /// The size of a node's first line.
 pub(crate) const TITLE_SIZE: f64 = 12.0;
 /// The size of a node's second line and of headings.

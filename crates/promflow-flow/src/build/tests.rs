@@ -341,6 +341,7 @@ fn a_live_server_brings_edges_to_life() {
             "pager".to_owned(),
             LiveReceiver { sent: 2, ..LiveReceiver::default() },
         )]),
+        ..LiveState::default()
     };
     let graph = planted.graph(Some(&live));
     let state = |name: &str| into(&graph, NodeKind::Alert, name).iter().map(|e| e.state).collect::<Vec<_>>();

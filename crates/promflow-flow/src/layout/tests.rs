@@ -67,6 +67,9 @@ pub(crate) fn check(view: &View) -> Layout {
         }
     }
     assert_eq!(placed, layout(view), "the layout differs from run to run");
+    let measured = measure(view, &placed);
+    println!("{} nodes, {} edges: {measured:?}", view.nodes.len(), view.edges.len());
+    assert_eq!(measured.overlaps, 0);
     placed
 }
 

@@ -103,7 +103,7 @@ impl Branch {
         let gap = if place.is_empty() { "" } else { "  " };
         let _ = write!(out, "{own}{} {}{gap}{place}", self.kind, self.name);
         if let Some(edge) = &self.edge {
-            write_edge(edge, out);
+            write_edge(edge, &self.name, out);
         }
         out.push_str(if self.again { "  (as above)\n" } else { "\n" });
         let mut shown: Vec<&Branch> = Vec::new();
@@ -127,9 +127,11 @@ impl Branch {
     }
 }
 
-fn write_edge(edge: &Edge, out: &mut String) {
+fn write_edge(edge: &Edge, name: &str, out: &mut String) {
     let via = match (edge.function.as_str(), edge.via.as_str()) {
         (_, "") => String::new(),
+        // That a rule is read by its own name goes without saying.
+        ("", via) if via == name => String::new(),
         ("", via) => format!("  via {via}"),
         (function, via) => format!("  via {function}: {via}"),
     };

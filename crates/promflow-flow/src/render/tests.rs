@@ -24,6 +24,7 @@ fn shipped() -> Graph {
         config: Some(root.join("monitoring/prometheus.yml")),
         alertmanager: Some(root.join("monitoring/alertmanager.yml")),
         source: Some(root.to_owned()),
+        ..FlowPaths::default()
     };
     build_from_paths(&paths, None).unwrap_or_else(|errors| panic!("{errors:#?}"))
 }
@@ -198,6 +199,13 @@ fn a_generated_system_is_folded_and_laid_out() {
     let started = Instant::now();
     let text = svg(&graph);
     println!("{} bytes drawn in {:?}", text.len(), started.elapsed());
+    let started = Instant::now();
+    let pruned = crate::questions::prune(&graph, None);
+    println!("{} unread found in {:?}", pruned.unread.len(), started.elapsed());
+    assert_eq!((pruned.unread.len(), pruned.dead_alerts.len()), (20 * 38, 20));
+    for (_, part) in mermaid_parts(&graph) {
+        assert!(part.len() < 50_000, "{} bytes", part.len());
+    }
     crate::layout::tests::check(&View::of(&graph, &ViewOptions::default()));
     crate::layout::tests::check(&View::of(
         &graph,
@@ -209,4 +217,33 @@ fn a_generated_system_is_folded_and_laid_out() {
         let right = id.replace("alert:Bad", "s") + "_m7_total";
         assert_eq!((edge.state, edge.nearest.as_ref()), (State::NeverSeen, Some(&right)));
     }
+}
+
+#[test]
+fn a_page_is_whole_and_reaches_for_nothing() {
+    let page = super::html(&Planted::new(&["alert: A, expr: 'http_request_total > 1'"]).graph(None));
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    assert!(page.contains("data-id=\"alert:A\""), "{page}");
+    for reach in ["src=", "@import", "<link", "fetch("] {
+        assert!(!page.contains(reach), "{reach}");
+    }
+}
+
+#[test]
+fn a_terminal_shows_lanes_sources_and_what_is_broken() {
+    let graph = Planted::new(&["alert: A, expr: 'http_request_total > 1'", "alert: B, expr: 'queue_size > 1'"]).graph(None);
+    let text = super::text(&graph);
+    for part in ["── alerting ─", "┤╳╌ http_request_total  [1]", "◀── backend", "broken:\n  1. A: `http_request_total` is defined nowhere"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 110 || line.starts_with("  1. ")), "{text}");
+}
+
+#[cfg(feature = "png")]
+#[test]
+fn a_picture_of_pixels_has_light_and_dark() {
+    let graph = Planted::new(&["alert: A, expr: 'queue_size > 1'"]).graph(None);
+    let (light, dark) = (super::png(&graph, false).expect("drawn"), super::png(&graph, true).expect("drawn"));
+    assert!(light.starts_with(b"\x89PNG") && light != dark);
+    assert_eq!(light, super::png(&graph, false).expect("drawn"));
 }

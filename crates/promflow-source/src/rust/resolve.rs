@@ -205,11 +205,51 @@ impl<'a> Resolver<'a> {
                 let parts = arguments(&call.mac)?;
                 parts.iter().map(|part| self.text_in(file, part, depth)).collect()
             }
+            Expr::Macro(call) if call.mac.path.is_ident("format") && depth < DEPTH_MAX => {
+                self.formatted(file, &arguments(&call.mac)?, depth + 1)
+            }
             Expr::Path(path) => {
                 self.through(file, &path.path, depth, |file, expr| self.text_in(file, expr, depth + 1))
             }
             _ => None,
         }
+    }
+
+    /// Puts a `format!` of constants together, such as a prefix before a name.
+    fn formatted(&self, file: usize, args: &[Expr], depth: usize) -> Option<String> {
+        let (first, rest) = args.split_first()?;
+        let pattern = self.text_in(file, first, depth)?;
+        let named = |name: &str| {
+            rest.iter().find_map(|arg| match arg {
+                Expr::Assign(assign) => match &*assign.left {
+                    Expr::Path(path) if path.path.is_ident(name) => Some((*assign.right).clone()),
+                    _ => None,
+                },
+                _ => None,
+            })
+        };
+        let mut in_turn = rest.iter().filter(|arg| !matches!(arg, Expr::Assign(_)));
+        let mut out = String::new();
+        let mut left = pattern.as_str();
+        while let Some(at) = left.find(['{', '}']) {
+            out.push_str(&left[..at]);
+            let brace = &left[at..at + 1];
+            left = &left[at + 1..];
+            if let Some(after) = left.strip_prefix(brace) {
+                out.push_str(brace);
+                left = after;
+                continue;
+            }
+            let (inside, after) = left.split_once('}').filter(|_| brace == "{")?;
+            left = after;
+            let value = match inside {
+                "" => in_turn.next()?.clone(),
+                name => named(name).or_else(|| syn::parse_str::<Expr>(name).ok())?,
+            };
+            out.push_str(&self.text_in(file, &value, depth)?);
+        }
+        out.push_str(left);
+        Some(out)
     }
 
     fn texts(&self, file: usize, expr: &Expr) -> Option<Vec<String>> {

@@ -335,3 +335,12 @@ fn what_git_ignores_is_not_scanned() {
     assert_eq!(found.definitions.iter().map(|d| d.file.as_str()).collect::<Vec<_>>(), ["src/lib.rs"]);
     assert!(scan(&crate::DiskTree::new(dir.path().join("none")), Limits::default()).is_err());
 }
+
+#[test]
+fn names_put_together_from_constants_are_read() {
+    let code = "const P: &str = \"shop\";\nfn f(n: &str) {\n    counter(format!(\"{P}_{}_total\", \"orders\"), \"h\");\n\
+                counter(&format!(\"{prefix}_{{}}\", prefix = P), \"h\");\n    counter(format!(\"{n}_total\"), \"h\");\n\
+                gauge(&format!(\"{P}_{unit}\", unit = \"bytes\"), \"h\");\n}";
+    let names: Vec<String> = definitions(code).into_iter().map(|definition| definition.name).collect();
+    assert_eq!(names, ["shop_orders_total", "shop_bytes"]);
+}

@@ -1,0 +1,291 @@
+//! The questions to the flow chart, as commands and over the API, on the shipped setup and on broken copies of it.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use promflow_testkit::{Peer, http_get, wait_until};
+use serde_json::Value;
+use support::{Promflow, START, command, root};
+
+/// Copies what the chart is drawn from.
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory can be made");
+    for entry in fs::read_dir(from).expect("the tree is readable") {
+        let path = entry.expect("the tree is readable").path();
+        let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !name.starts_with('.') && !matches!(name.as_str(), "target" | "node_modules" | "dist" | "tests" | "docs") {
+                copy_tree(&path, &to.join(name));
+            }
+        } else if [".rs", ".toml", ".yml", ".py", ".json"].iter().any(|end| name.ends_with(end)) {
+            fs::copy(&path, to.join(name)).expect("a file can be copied");
+        }
+    }
+}
+
+/// A copy of the shipped setup and its code.
+fn copied() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for part in ["monitoring", "examples", "crates/promflow", "crates/promflow-registry", "crates/promflow-cli"] {
+        copy_tree(&root().join(part), &dir.path().join(part));
+    }
+    fs::copy(root().join("Cargo.toml"), dir.path().join("Cargo.toml")).expect("the manifest can be copied");
+    dir
+}
+
+fn change(tree: &Path, file: &str, from: &str, to: &str) {
+    let path = tree.join(file);
+    let text = fs::read_to_string(&path).expect("the file is there");
+    assert!(text.contains(from), "{file} has no {from:?}");
+    fs::write(path, text.replace(from, to)).expect("the file can be written");
+}
+
+fn run_in(tree: &Path, arguments: &[&str]) -> Output {
+    command(arguments).current_dir(tree).output().expect("cannot start promflow")
+}
+
+fn json_in(tree: &Path, arguments: &[&str]) -> Value {
+    let output = run_in(tree, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{arguments:?} printed no JSON: {e}"))
+}
+
+fn text_in(tree: &Path, arguments: &[&str]) -> String {
+    let output = run_in(tree, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Returns the file of the library that defines a metric.
+fn file_of(metric: &str) -> String {
+    let feeds = json_in(&root(), &["flow", "breaks", metric, "--json"]);
+    let nodes = feeds["nodes"].as_array().expect("nodes").iter();
+    let file = nodes.filter(|node| node["kind"] == "definition").find_map(|node| node["file"].as_str());
+    file.expect("it is defined in a file").to_owned()
+}
+
+#[test]
+fn nothing_is_broken_in_the_intact_tree() {
+    let output = run_in(&root(), &["flow", "--fail-on", "broken", "--format", "text"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("nothing is broken"));
+    let missing = json_in(&root(), &["flow", "missing", "--json"]);
+    assert_eq!(missing["missing"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn planted_faults_are_told_with_reason_and_nearest_name_and_fail_the_command() {
+    let code = file_of("http_requests_total");
+    let alerts = "monitoring/rules/alerts.yml";
+    let config = "monitoring/prometheus.yml";
+    let drops = "  - job_name: backend\n    metric_relabel_configs: [{regex: status, action: labeldrop}]\n";
+    let too_high = "  - name: planted\n    rules:\n      - {alert: Planted, expr: 'job:http_request_duration_seconds:p95_rate5m > 9000'}\n  - name: http\n";
+    // The file, what is changed in it, the state, a part of the reason, and the nearest name.
+    let cases = [
+        (code.as_str(), "\"http_requests_total\"", "\"http_request_total\"", "never_seen", "is one letter away", "http_request_total"),
+        (config, "  - job_name: backend\n", drops, "mismatch", "removes the label `status` from `http_requests_total`", ""),
+        (alerts, "  - name: http\n", too_high, "mismatch", "the highest bucket of `http_request_duration_seconds`", ""),
+        (
+            alerts,
+            "            and job:http_requests:rate5m > 0.1\n        for: 5m",
+            "            and job:http_request:rate5m > 0.1\n        for: 5m",
+            "never_seen",
+            "`job:http_request:rate5m` is defined nowhere",
+            "job:http_requests:rate5m",
+        ),
+    ];
+    for (file, from, to, state, reason, nearest) in cases {
+        let tree = copied();
+        change(tree.path(), file, from, to);
+        let output = run_in(tree.path(), &["flow", "--fail-on", "broken", "--format", "json"]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{file}: {to}\n{told}");
+        assert!(told.contains(reason), "{told}");
+        let missing = json_in(tree.path(), &["flow", "missing", "--json"]);
+        let all = missing["missing"].as_array().expect("a list");
+        let found = all.iter().find(|entry| entry["reason"].as_str().is_some_and(|text| text.contains(reason)));
+        let found = found.unwrap_or_else(|| panic!("{missing:#}"));
+        assert_eq!(found["state"], state, "{found:#}");
+        assert!(nearest.is_empty() || found["nearest"] == nearest, "{found:#}");
+    }
+}
+
+#[test]
+fn a_job_that_is_gone_takes_its_metrics_with_it() {
+    let tree = copied();
+    let path = tree.path().join("monitoring/prometheus.yml");
+    let text = fs::read_to_string(&path).expect("readable");
+    let start = text.find("  # promflow: source=examples/backend\n  - job_name: backend").expect("the job is there");
+    let end = start + text[start..].find("  # This server's own page").expect("another follows");
+    let without = format!("{}{}", &text[..start], &text[end..]);
+    // Nothing else may have the metrics either.
+    let end = without.find("  # Optional parts.").expect("the optional parts follow");
+    fs::write(&path, &without[..end]).expect("written");
+    let output = run_in(tree.path(), &["flow", "--fail-on", "broken"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("no job scrapes `backend`") || told.contains("no job scrapes `promflow`"), "{told}");
+}
+
+#[test]
+fn the_commands_answer_in_words_and_name_the_nearest() {
+    let feeds = text_in(&root(), &["flow", "feeds", "HttpHighErrorRatio"]);
+    assert!(feeds.starts_with("alert HttpHighErrorRatio  monitoring/rules/alerts.yml:"), "{feeds}");
+    assert!(feeds.contains("definition http_requests_total  "), "{feeds}");
+    let breaks = text_in(&root(), &["flow", "breaks", "http_requests_total"]);
+    assert!(breaks.contains("HttpHighErrorRatio") && breaks.contains("who is no longer told"), "{breaks}");
+    let wrong = run_in(&root(), &["flow", "feeds", "HttpHighErorRatio"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(told.contains("did you mean `HttpHighErrorRatio`?"), "{told}");
+    let wrong = run_in(&root(), &["flow", "--select", "kind:alrt"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("1:6: `alrt` is no kind"), "{wrong:?}");
+    let part = json_in(&root(), &["flow", "--select", "+HttpHighErrorRatio", "--json"]);
+    let alerts = part["nodes"].as_array().expect("nodes").iter().filter(|node| node["kind"] == "alert").count();
+    assert_eq!(alerts, 1);
+    let prune = json_in(&root(), &["prune", "--json"]);
+    assert_eq!(prune["deadAlerts"], Value::Array(Vec::new()));
+    assert!(prune["unread"].as_array().is_some_and(|unread| unread.iter().all(|m| m["file"].is_string())));
+}
+
+#[test]
+fn exports_are_the_same_each_time() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for format in ["svg", "png", "html", "text", "mermaid", "dot", "json"] {
+        let files = ["one", "two"].map(|name| dir.path().join(format!("{name}.{format}")));
+        for file in &files {
+            text_in(&root(), &["flow", "--format", format, "-o", &file.display().to_string()]);
+        }
+        let [one, two] = files.map(|file| fs::read(file).expect("it was written"));
+        assert!(!one.is_empty() && one == two, "{format}");
+        if format == "png" {
+            assert_eq!(&one[..8], b"\x89PNG\r\n\x1a\n");
+        }
+    }
+    let parts = format!("{}/parts/", dir.path().display());
+    text_in(&root(), &["flow", "-o", &parts]);
+    for entry in fs::read_dir(&parts).expect("parts were written") {
+        let text = fs::read_to_string(entry.expect("an entry").path()).expect("readable");
+        assert!(text.starts_with("flowchart LR") && text.len() < 50_000, "{} bytes", text.len());
+    }
+}
+
+#[test]
+fn two_revisions_are_compared_without_touching_the_work_tree() {
+    let tree = copied();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost"];
+        let all = identity.iter().chain(arguments).copied();
+        let output = std::process::Command::new("git").args(all).current_dir(tree.path()).output().expect("git");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "before"]);
+    git(&["tag", "before"]);
+    change(
+        tree.path(),
+        "monitoring/rules/alerts.yml",
+        "            and job:http_requests:rate5m > 0.1\n        for: 5m",
+        "            and job:http_request:rate5m > 0.1\n        for: 5m",
+    );
+    git(&["commit", "-qam", "after"]);
+    fs::write(tree.path().join("monitoring/rules/alerts.yml"), "not committed").expect("written");
+    let diff = json_in(tree.path(), &["flow", "diff", "before..HEAD", "--json"]);
+    assert_eq!(diff["nodes"]["changed"][0]["name"], "HttpHighErrorRatio");
+    assert_eq!(diff["edges"]["broken"][0]["nearest"], "job:http_requests:rate5m");
+    let text = text_in(tree.path(), &["flow", "diff", "before..HEAD"]);
+    assert!(text.contains("**Breaks**"), "{text}");
+    assert!(text_in(tree.path(), &["flow", "diff", "before..before"]).contains("Nothing differs."));
+    let left = fs::read_to_string(tree.path().join("monitoring/rules/alerts.yml")).expect("readable");
+    assert_eq!(left, "not committed");
+    let wrong = run_in(tree.path(), &["flow", "diff", "nowhere..HEAD"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("git knows no revision \"nowhere\""), "{wrong:?}");
+}
+
+#[test]
+fn the_api_gives_what_the_commands_give() {
+    let tree = copied();
+    change(
+        tree.path(),
+        "monitoring/rules/alerts.yml",
+        "            and job:http_requests:rate5m > 0.1\n        for: 5m",
+        "            and job:http_request:rate5m > 0.1\n        for: 5m",
+    );
+    let config = tree.path().join("monitoring/prometheus.yml");
+    let source = tree.path().display().to_string();
+    let promflow = Promflow::serve(&config, &["--source", &source]);
+    let data = |path: &str| {
+        let answer = promflow.json(path);
+        assert_eq!(answer["status"], "success", "{path}: {answer:#}");
+        answer["data"].clone()
+    };
+    let missing = data("/api/promflow/v1/flow/missing");
+    let entries = missing["missing"].as_array().expect("a list");
+    assert!(entries.iter().any(|entry| entry["nearest"] == "job:http_requests:rate5m"), "{missing:#}");
+    let feeds = data("/api/promflow/v1/flow/feeds?alert=HttpHighErrorRatio");
+    assert!(feeds["definitions"].as_array().is_some_and(|d| d.iter().any(|d| d["name"] == "http_requests_total")));
+    let breaks = data("/api/promflow/v1/flow/breaks?name=status");
+    assert_eq!(breaks["kinds"][0], "label");
+    assert!(data("/api/promflow/v1/flow/prune")["unread"].is_array());
+    let part = data("/api/promflow/v1/flow?select=state:broken,kind:alert");
+    assert_eq!(part["nodes"].as_array().map(Vec::len), Some(1), "{part:#}");
+    assert!(data("/api/promflow/v1/cardinality")["metrics"].is_array());
+    for (path, told) in [
+        ("/api/promflow/v1/flow?select=kind:alrt", "1:6: `alrt` is no kind"),
+        ("/api/promflow/v1/flow/feeds?alert=HttpHighErorRatio", "did you mean `HttpHighErrorRatio`?"),
+        ("/api/promflow/v1/flow/breaks", "a name is missing"),
+        ("/api/promflow/v1/cardinality?limit=0", "is no number from 1 to 1000"),
+    ] {
+        let answer = promflow.json(path);
+        assert_eq!(answer["errorType"], "bad_data", "{answer:#}");
+        assert!(answer["error"].as_str().is_some_and(|text| text.contains(told)), "{answer:#}");
+    }
+}
+
+#[test]
+fn prune_and_cardinality_work_against_stock_prometheus() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let config = dir.path().join("prometheus.yml");
+    let targets = dir.path().join("targets.json");
+    fs::write(
+        &config,
+        format!(
+            "global: {{scrape_interval: 1s}}\nrule_files: ['{0}/rules.yml']\nscrape_configs:\n  - job_name: prometheus\n    \
+             file_sd_configs: [{{files: ['{0}/targets.json'], refresh_interval: 1s}}]\n",
+            dir.path().display()
+        ),
+    )
+    .expect("written");
+    fs::write(
+        dir.path().join("rules.yml"),
+        "groups:\n  - name: g\n    rules:\n      - {alert: Slow, expr: 'prometheus_engine_queries > 100'}\n",
+    )
+    .expect("written");
+    let peer = Peer::prometheus(&config);
+    fs::write(&targets, format!("[{{\"targets\": [\"{}\"]}}]", peer.address())).expect("written");
+    let is_scraped = || {
+        let query = peer.url("/api/v1/query?query=count(prometheus_engine_queries)");
+        http_get(&query).is_ok_and(|(_, body)| body.contains("\"value\""))
+    };
+    wait_until("Prometheus to scrape itself", START, is_scraped);
+    let url = peer.url("");
+    let counted = json_in(dir.path(), &["cardinality", "--url", &url, "--limit", "5", "--json"]);
+    assert!(counted["series"].as_u64().is_some_and(|series| series > 100), "{counted:#}");
+    assert_eq!(counted["metrics"].as_array().map(Vec::len), Some(5));
+    assert_eq!(counted["jobs"][0]["name"], "prometheus");
+    assert!(counted["limits"][0]["sampleLimit"].as_u64().is_some_and(|limit| limit >= 200), "{counted:#}");
+    assert!(text_in(dir.path(), &["cardinality", "--url", &url]).contains("sample_limit: "));
+    let config = config.display().to_string();
+    let source = dir.path().display().to_string();
+    let arguments = ["prune", "--url", &url, "--config.file", &config, "--source", &source, "--json"];
+    let prune = json_in(dir.path(), &arguments);
+    let unread: Vec<&str> =
+        prune["unread"].as_array().expect("a list").iter().filter_map(|metric| metric["name"].as_str()).collect();
+    assert!(unread.contains(&"prometheus_tsdb_head_series"), "{unread:?}");
+    assert!(!unread.contains(&"prometheus_engine_queries") && !unread.contains(&"up"), "{unread:?}");
+    assert!(prune["drops"][0]["yaml"].as_str().is_some_and(|yaml| yaml.contains("action: drop")));
+}
