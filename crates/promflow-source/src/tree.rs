@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 
 /// Directories that hold no code of the running program, at whatever depth.
-const SKIPPED_DIRS: [&str; 11] = [
+const SKIPPED_DIRS: [&str; 12] = [
     "target",
     "tests",
     "test",
+    "bench",
     "benches",
     "fixtures",
     "testdata",

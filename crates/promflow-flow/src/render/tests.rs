@@ -231,9 +231,16 @@ fn a_page_is_whole_and_reaches_for_nothing() {
 
 #[test]
 fn a_terminal_shows_lanes_sources_and_what_is_broken() {
-    let graph = Planted::new(&["alert: A, expr: 'http_request_total > 1'", "alert: B, expr: 'queue_size > 1'"]).graph(None);
+    let graph =
+        Planted::new(&["alert: A, expr: 'http_request_total > 1'", "alert: B, expr: 'queue_size > 1'"])
+            .graph(None);
     let text = super::text(&graph);
-    for part in ["── alerting ─", "┤╳╌ http_request_total  [1]", "◀── backend", "broken:\n  1. A: `http_request_total` is defined nowhere"] {
+    for part in [
+        "── alerting ─",
+        "┤╳╌ http_request_total  [1]",
+        "◀── backend",
+        "broken:\n  1. A: `http_request_total` is defined nowhere",
+    ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 110 || line.starts_with("  1. ")), "{text}");
