@@ -24,9 +24,7 @@ use axum::http::Uri;
 use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 
-pub use state::{
-    ApiLimits, ApiState, Control, FlowError, FlowFormat, FlowQuestion, FlowSource, RuntimeInfo,
-};
+pub use state::{ApiLimits, ApiState, Control, FlowError, FlowFormat, FlowQuestion, FlowSource, RuntimeInfo};
 
 use respond::ApiError;
 

@@ -235,7 +235,12 @@ pub(crate) enum FlowQuestion {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FlowFilesArguments {
     /// Prometheus configuration file path
-    #[arg(long = "config.file", value_name = "FILE", default_value = "monitoring/prometheus.yml", global = true)]
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        default_value = "monitoring/prometheus.yml",
+        global = true
+    )]
     pub(crate) config_file: PathBuf,
     /// Alertmanager configuration file path
     #[arg(

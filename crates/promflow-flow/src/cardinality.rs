@@ -232,12 +232,15 @@ pub fn cardinality(source: &dyn CountSource, time_ms: i64, limit: usize) -> Resu
 
 fn label_values(source: &dyn CountSource, metric: &MetricSeries) -> Result<Vec<LabelValues>, String> {
     let selector = format!("{{__name__={}}}", quote::quote(&metric.name));
-    let names: BTreeSet<String> = source.label_names(&selector)?.into_iter().filter(|name| name != METRIC_NAME).collect();
+    let names: BTreeSet<String> =
+        source.label_names(&selector)?.into_iter().filter(|name| name != METRIC_NAME).collect();
     let mut found = Vec::new();
     for label in names {
-        let by = if promflow_model::is_legacy_label_name(&label) { label.clone() } else { quote::quote(&label) };
+        let by =
+            if promflow_model::is_legacy_label_name(&label) { label.clone() } else { quote::quote(&label) };
         let grouped = format!("count by ({by}) ({selector})");
-        let values = source.query(&format!("count({grouped})"))?.first().map_or(0, |count| count.value as u64);
+        let values =
+            source.query(&format!("count({grouped})"))?.first().map_or(0, |count| count.value as u64);
         let top = source.query(&format!("topk(3, {grouped})"))?;
         let mut top: Vec<&Count> = top.iter().collect();
         top.sort_by(|a, b| b.value.total_cmp(&a.value).then_with(|| a.label(&label).cmp(b.label(&label))));
@@ -312,7 +315,9 @@ impl Cardinality {
     pub fn text(&self) -> String {
         let mut out = format!("{} series", self.series);
         match self.series_hour_ago {
-            Some(before) => drop(writeln!(out, ", {} an hour ago ({})", before, trend(self.series, Some(before)))),
+            Some(before) => {
+                drop(writeln!(out, ", {} an hour ago ({})", before, trend(self.series, Some(before))))
+            }
             None => out.push_str("; the server has none from an hour ago\n"),
         }
         let rows = self.metrics.iter().map(|m| {
@@ -324,7 +329,15 @@ impl Cardinality {
             let name = if job.name.is_empty() { "(no job)".to_owned() } else { job.name.clone() };
             let (targets, largest) = (number(job.targets), number(job.samples_per_target_max));
             let trend = trend(job.series, job.series_hour_ago);
-            vec![name, job.series.to_string(), percent(job.share), trend, targets, largest, number(job.sample_limit_suggested)]
+            vec![
+                name,
+                job.series.to_string(),
+                percent(job.share),
+                trend,
+                targets,
+                largest,
+                number(job.sample_limit_suggested),
+            ]
         });
         table("job", &["series", "share", "1h", "targets", "largest", "limit"], rows, &mut out);
         let rows = self.labels.iter().map(|label| {
@@ -365,7 +378,11 @@ fn table(first: &str, titles: &[&str], rows: impl Iterator<Item = Vec<String>>, 
         let mut line = format!("  {:<1$}", row[0], widths[0]);
         for (cell, width) in row.iter().zip(&widths).skip(1) {
             let is_text = cell.contains(|c: char| c.is_alphabetic()) && row.len() == 4 && cell == &row[3];
-            let _ = if is_text { write!(line, "  {cell}") } else { write!(line, "  {cell:>width$}", width = *width) };
+            let _ = if is_text {
+                write!(line, "  {cell}")
+            } else {
+                write!(line, "  {cell:>width$}", width = *width)
+            };
         }
         out.push_str(line.trim_end());
         out.push('\n');

@@ -35,10 +35,12 @@ impl Dashboard {
     ///
     /// Errors: the text is no JSON, in serde's words.
     pub fn parse(file: &str, text: &str) -> Result<Option<Self>, String> {
-        let whole: Value = serde_json::from_str(text).map_err(|error| format!("{file}: not JSON: {error}"))?;
+        let whole: Value =
+            serde_json::from_str(text).map_err(|error| format!("{file}: not JSON: {error}"))?;
         // The API wraps a dashboard.
         let json = whole.get("dashboard").filter(|inner| inner.get("panels").is_some()).unwrap_or(&whole);
-        let has_panels = json.get("panels").is_some_and(Value::is_array) || json.get("rows").is_some_and(Value::is_array);
+        let has_panels =
+            json.get("panels").is_some_and(Value::is_array) || json.get("rows").is_some_and(Value::is_array);
         if !has_panels || !(json.get("schemaVersion").is_some() || json.get("title").is_some()) {
             return Ok(None);
         }
@@ -61,8 +63,12 @@ impl Dashboard {
         for panel in list(json, "panels").chain(list(json, "rows")) {
             let title = text_of(panel, "title").unwrap_or("").to_owned();
             for target in list(panel, "targets") {
-                let is_prometheus = kind_of_source(target).or_else(|| kind_of_source(panel)).is_none_or(|kind| kind == "prometheus");
-                if let Some(expr) = text_of(target, "expr").filter(|expr| is_prometheus && !expr.trim().is_empty()) {
+                let is_prometheus = kind_of_source(target)
+                    .or_else(|| kind_of_source(panel))
+                    .is_none_or(|kind| kind == "prometheus");
+                if let Some(expr) =
+                    text_of(target, "expr").filter(|expr| is_prometheus && !expr.trim().is_empty())
+                {
                     self.queries.push(DashboardQuery { panel: title.clone(), expr: expr.to_owned() });
                 }
             }
@@ -74,7 +80,8 @@ impl Dashboard {
         let variables = json.get("templating").into_iter().flat_map(|templating| list(templating, "list"));
         for variable in variables.filter(|variable| text_of(variable, "type") == Some("query")) {
             let query = variable.get("query");
-            let text = query.and_then(|query| query.as_str().or_else(|| text_of(query, "query"))).unwrap_or("");
+            let text =
+                query.and_then(|query| query.as_str().or_else(|| text_of(query, "query"))).unwrap_or("");
             let Some((function, rest)) = text.split_once('(') else { continue };
             let inside = rest.trim_end().trim_end_matches(')');
             let expr = match function.trim() {
@@ -147,7 +154,9 @@ fn stand_in(name: &str, before: &str) -> &'static str {
         _ if before.ends_with(['[', ':']) && !before.ends_with("::") => "5m",
         _ if before.ends_with("offset") => "5m",
         _ if before.ends_with(['>', '<', '*', '/', '+', '-']) || before.ends_with("==") => "1",
-        _ if before.ends_with("topk(") || before.ends_with("bottomk(") || before.ends_with("quantile(") => "1",
+        _ if before.ends_with("topk(") || before.ends_with("bottomk(") || before.ends_with("quantile(") => {
+            "1"
+        }
         _ => VARIABLE,
     }
 }
@@ -174,7 +183,10 @@ mod tests {
         let cases = [
             ("rate(a_total[$__rate_interval])", "rate(a_total[5m])"),
             ("rate(a_total[$window])", "rate(a_total[5m])"),
-            ("sum by ([[by]]) (a{job=~\"$job\"})", "sum by (promflow_variable) (a{job=~\"promflow_variable\"})"),
+            (
+                "sum by ([[by]]) (a{job=~\"$job\"})",
+                "sum by (promflow_variable) (a{job=~\"promflow_variable\"})",
+            ),
             ("a{x=\"${x:regex}\"} > $limit", "a{x=\"promflow_variable\"} > 1"),
             ("topk($n, a)", "topk(1, a)"),
             ("a{path=~\"a$\"}", "a{path=~\"a$\"}"),
@@ -196,7 +208,8 @@ mod tests {
                 {"name": "job", "type": "query", "query": {"query": "label_values(up{a=\"b\"}, job)"}},
                 {"name": "all", "type": "query", "query": "label_values(job)"}]}}"#;
         let dashboard = Dashboard::parse("d/x.json", text).expect("JSON").expect("a dashboard");
-        let read: Vec<(&str, &str)> = dashboard.queries.iter().map(|q| (q.panel.as_str(), q.expr.as_str())).collect();
+        let read: Vec<(&str, &str)> =
+            dashboard.queries.iter().map(|q| (q.panel.as_str(), q.expr.as_str())).collect();
         assert_eq!(read, [("A", "a_total"), ("B", "b"), ("variable job", "up{a=\"b\"}")]);
         assert_eq!(Dashboard::parse("p.json", "{\"name\": \"package\"}"), Ok(None));
         assert!(Dashboard::parse("p.json", "{").is_err());

@@ -140,7 +140,8 @@ pub fn measure(view: &View, placed: &Layout) -> Measure {
         crossings: placed.crossings,
         overlaps: overlaps(placed.nodes.iter().map(|node| node.rect).collect())
             + overlaps(placed.boxes.iter().map(|frame| frame.rect).collect()),
-        cut_labels: cut.sum::<usize>() + placed.boxes.iter().filter(|frame| frame.title != frame.full).count(),
+        cut_labels: cut.sum::<usize>()
+            + placed.boxes.iter().filter(|frame| frame.title != frame.full).count(),
     }
 }
 

@@ -28,8 +28,8 @@ mod shape;
 mod testing;
 pub mod view;
 
-pub use dashboards::{Dashboard, DashboardQuery};
 pub use build::{FlowInputs, build};
+pub use dashboards::{Dashboard, DashboardQuery};
 pub use graph::Graph;
 pub use live::LiveState;
 pub use questions::Lineage;

@@ -113,7 +113,8 @@ impl FlowFiles {
     fn read_pages(&mut self, pages: &[(String, PathBuf)]) -> Vec<ConfigError> {
         let mut errors = Vec::new();
         for (job, path) in pages {
-            let read = std::fs::read_to_string(path).map_err(|error| format!("cannot read the page: {error}"));
+            let read =
+                std::fs::read_to_string(path).map_err(|error| format!("cannot read the page: {error}"));
             if let Err(message) = read.and_then(|page| self.pages.capture(job, &page)) {
                 errors.push(ConfigError::for_file(path.display().to_string(), message));
             }
@@ -131,11 +132,13 @@ impl FlowFiles {
             found.extend(files.iter().filter(|file| file.ends_with(".json")).map(|file| root.join(file)));
         }
         let beside = paths.config.as_ref().and_then(|config| config.parent());
-        let entries = beside.and_then(|dir| std::fs::read_dir(dir.join("dashboards")).ok()).into_iter().flatten();
+        let entries =
+            beside.and_then(|dir| std::fs::read_dir(dir.join("dashboards")).ok()).into_iter().flatten();
         let base = self.base.clone().unwrap_or_default();
         let own = entries.flatten().map(|entry| base.join(entry.path()));
         found.extend(own.filter(|path| path.extension().is_some_and(|extension| extension == "json")));
-        let found: BTreeSet<PathBuf> = found.into_iter().map(|path| path.canonicalize().unwrap_or(path)).collect();
+        let found: BTreeSet<PathBuf> =
+            found.into_iter().map(|path| path.canonicalize().unwrap_or(path)).collect();
         for path in found.into_iter().take(DASHBOARDS_MAX) {
             if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > DASHBOARD_BYTES_MAX) {
                 continue;

@@ -60,8 +60,8 @@ impl std::error::Error for SelectError {}
 
 /// What may stand before a colon.
 const KEYS: [&str; 14] = [
-    "kind", "job", "severity", "state", "package", "group", "file", "receiver", "label", "name", "lane", "library",
-    "id", "type",
+    "kind", "job", "severity", "state", "package", "group", "file", "receiver", "label", "name", "lane",
+    "library", "id", "type",
 ];
 
 /// What `state:` knows besides the states of edges.
@@ -125,7 +125,8 @@ fn evaluate(ways: &Ways<'_>, term: &Term) -> Result<BTreeSet<String>, SelectErro
 
 fn atom(graph: &Graph, atom: &Atom) -> Result<BTreeSet<String>, SelectError> {
     let text = atom.text.as_str();
-    let ids = |nodes: &mut dyn Iterator<Item = &Node>| nodes.map(|node| node.id.clone()).collect::<BTreeSet<_>>();
+    let ids =
+        |nodes: &mut dyn Iterator<Item = &Node>| nodes.map(|node| node.id.clone()).collect::<BTreeSet<_>>();
     // A recording rule may be called `job:requests:rate5m`: a whole name goes before a key.
     let named = ids(&mut graph.nodes.iter().filter(|node| node.name == text));
     if !named.is_empty() {
@@ -233,7 +234,9 @@ fn has(node: &Node, key: &str, value: &str) -> bool {
         ("id", _) => is(&node.id),
         ("name", _) => is(&node.name),
         ("group", _) => node.group.as_deref().is_some_and(is),
-        ("file", _) => node.file.as_deref().is_some_and(|file| is(file) || file.rsplit('/').next().is_some_and(is)),
+        ("file", _) => {
+            node.file.as_deref().is_some_and(|file| is(file) || file.rsplit('/').next().is_some_and(is))
+        }
         ("job", Details::Job(_)) => is(&node.name),
         ("job", Details::Target(target)) => is(&target.job),
         ("job", Details::Endpoint { .. }) => {

@@ -82,7 +82,11 @@ pub(crate) fn read(manifests: &[(String, String)], problems: &mut Vec<Problem>) 
 const PYTHON_MANIFESTS: [&str; 4] = ["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt"];
 
 /// Adds the Python projects among the files; one that is a crate too, such as an extension module, counts as that.
-pub(crate) fn add_python(packages: &mut Vec<Package>, files: &[String], read: &dyn Fn(&str) -> Option<String>) {
+pub(crate) fn add_python(
+    packages: &mut Vec<Package>,
+    files: &[String],
+    read: &dyn Fn(&str) -> Option<String>,
+) {
     let mut dirs: BTreeMap<String, &str> = BTreeMap::new();
     for path in files {
         let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -95,7 +99,9 @@ pub(crate) fn add_python(packages: &mut Vec<Package>, files: &[String], read: &d
     }
     let crates: BTreeSet<String> = packages.iter().map(|package| package.dir.clone()).collect();
     for (dir, manifest) in dirs.into_iter().filter(|(dir, _)| !crates.contains(dir)) {
-        let table = read(manifest).filter(|_| manifest.ends_with(".toml")).and_then(|text| text.parse::<Table>().ok());
+        let table = read(manifest)
+            .filter(|_| manifest.ends_with(".toml"))
+            .and_then(|text| text.parse::<Table>().ok());
         let named = table.as_ref().and_then(|table| {
             let project = table.get("project").or_else(|| table.get("tool")?.get("poetry"))?;
             project.get("name")?.as_str().map(str::to_owned)

@@ -77,7 +77,8 @@ fn scan_here(tree: &dyn SourceTree, limits: Limits) -> io::Result<Scan> {
         package.is_program |= inside.into_iter().any(|path| path == "main.rs" || path.starts_with("bin/"));
     }
 
-    let mut readers: Vec<Box<dyn Reader>> = vec![Box::<RustReader>::default(), Box::<PythonReader>::default()];
+    let mut readers: Vec<Box<dyn Reader>> =
+        vec![Box::<RustReader>::default(), Box::<PythonReader>::default()];
     let mut read = 0;
     for path in &files {
         let Some((_, extension)) = path.rsplit_once('.') else { continue };

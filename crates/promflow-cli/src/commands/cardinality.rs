@@ -45,7 +45,8 @@ impl CountSource for Remote<'_> {
     }
 
     fn label_names(&self, selector: &str) -> Result<Vec<String>, String> {
-        let answer = self.runtime.block_on(self.client.label_names(&[selector])).map_err(|e| e.to_string())?;
+        let answer =
+            self.runtime.block_on(self.client.label_names(&[selector])).map_err(|e| e.to_string())?;
         Ok(answer.data)
     }
 }

@@ -38,8 +38,11 @@ fn git(dir: &Path, arguments: &[&str]) -> Result<String> {
 }
 
 fn graph_at(arguments: &FlowFilesArguments, root: &Path, revision: &str) -> Result<Graph> {
-    let commit = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")])
-        .map_err(|_| anyhow::anyhow!("git knows no revision {revision:?}"))?;
+    let commit = git(
+        root,
+        &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")],
+    )
+    .map_err(|_| anyhow::anyhow!("git knows no revision {revision:?}"))?;
     let copy = tempfile::tempdir().context("cannot make a directory for the revision")?;
     unpack(root, commit.trim(), copy.path())?;
     let copied = copy.path().canonicalize().context("cannot find the copy of the revision")?;
@@ -52,9 +55,9 @@ fn graph_at(arguments: &FlowFilesArguments, root: &Path, revision: &str) -> Resu
             _ => whole,
         };
         let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
-        let relative = whole.strip_prefix(&root).map_err(|_| {
-            anyhow::anyhow!("{} is not in the repository {}", path.display(), root.display())
-        })?;
+        let relative = whole
+            .strip_prefix(&root)
+            .map_err(|_| anyhow::anyhow!("{} is not in the repository {}", path.display(), root.display()))?;
         Ok(copied.join(relative))
     };
     let (config, alertmanager) = (inside(&arguments.config_file)?, inside(&arguments.alertmanager_config)?);
@@ -82,7 +85,8 @@ fn unpack(root: &Path, commit: &str, into: &Path) -> Result<()> {
         .spawn()
         .context("cannot run git")?;
     let packed = archive.stdout.take().context("git gives no archive")?;
-    let unpacked = Command::new("tar").arg("-x").arg("-C").arg(into).stdin(packed).status().context("cannot run tar")?;
+    let unpacked =
+        Command::new("tar").arg("-x").arg("-C").arg(into).stdin(packed).status().context("cannot run tar")?;
     let archived = archive.wait().context("git does not end")?;
     if !archived.success() || !unpacked.success() {
         bail!("cannot unpack {commit}");

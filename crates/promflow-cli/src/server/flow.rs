@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use promflow_api::{FlowError, FlowFormat, FlowQuestion, FlowSource};
 use promflow_config::RuleKind;
+use promflow_flow::cardinality::{Count, CountSource, cardinality};
 use promflow_flow::graph::AlertState;
 use promflow_flow::live::{LiveMetric, LiveRule, LiveState, LiveTarget};
 use promflow_flow::paths::{FlowFiles, FlowPaths};
-use promflow_flow::cardinality::{Count, CountSource, cardinality};
 use promflow_flow::{Graph, questions, render, select};
 use promflow_model::{Clock, Labels, METRIC_NAME};
 use promflow_promql::{Engine, QueryOptions, Value};
@@ -109,7 +109,9 @@ impl FlowSource for LiveFlow {
     fn ask(&self, question: &FlowQuestion) -> Result<String, FlowError> {
         let wrong = |e: questions::AskError| FlowError::Request(e.to_string());
         match question {
-            FlowQuestion::Feeds(name) => to_json(&questions::feeds(&self.shown()?.graph, name).map_err(wrong)?),
+            FlowQuestion::Feeds(name) => {
+                to_json(&questions::feeds(&self.shown()?.graph, name).map_err(wrong)?)
+            }
             FlowQuestion::Breaks(name) => {
                 to_json(&questions::breaks(&self.shown()?.graph, name).map_err(wrong)?)
             }

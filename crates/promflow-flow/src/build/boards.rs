@@ -12,7 +12,8 @@ impl Builder<'_> {
     pub(super) fn add_dashboards(&mut self) {
         for dashboard in self.inputs.dashboards {
             let file = self.inputs.relative(&dashboard.file);
-            let id = self.unique(format!("dashboard:{}", dashboard.uid.as_deref().unwrap_or(&dashboard.title)));
+            let id =
+                self.unique(format!("dashboard:{}", dashboard.uid.as_deref().unwrap_or(&dashboard.title)));
             let panels: BTreeSet<&str> = dashboard.queries.iter().map(|query| query.panel.as_str()).collect();
             self.push(Node {
                 id: id.clone(),
@@ -28,19 +29,27 @@ impl Builder<'_> {
             });
             for query in &dashboard.queries {
                 let Ok(expr) = promflow_syntax::parse(&query.promql()) else {
-                    let problem = format!("{file}: panel {:?}: cannot read the expression {:?}", query.panel, query.expr);
+                    let problem = format!(
+                        "{file}: panel {:?}: cannot read the expression {:?}",
+                        query.panel, query.expr
+                    );
                     self.graph.problems.push(problem);
                     continue;
                 };
                 for mut read in reads::reads(&expr) {
                     // What a reader chooses while looking is no condition, and a name chosen so is any name.
-                    read.matchers.retain(|matcher| !is_variable(&matcher.value) && !is_variable(&matcher.name));
-                    if read.name.as_deref().is_some_and(is_variable) || read.name_matchers.iter().any(|m| is_variable(&m.value)) {
+                    read.matchers
+                        .retain(|matcher| !is_variable(&matcher.value) && !is_variable(&matcher.name));
+                    if read.name.as_deref().is_some_and(is_variable)
+                        || read.name_matchers.iter().any(|m| is_variable(&m.value))
+                    {
                         continue;
                     }
                     read.via = read.via.replace("promflow_variable", "$");
                     let mut edges = self.read_edges(&id, &read, 0);
-                    edges.iter_mut().for_each(|edge| edge.panel = Some(query.panel.clone()).filter(|p| !p.is_empty()));
+                    edges
+                        .iter_mut()
+                        .for_each(|edge| edge.panel = Some(query.panel.clone()).filter(|p| !p.is_empty()));
                     self.graph.edges.extend(edges);
                 }
             }

@@ -431,8 +431,14 @@ fn buckets_and_labels_are_judged_through_recordings() {
     assert_eq!(judged_behind(&[quantile], "job:latency:p99 > 0.5").0, State::Defined);
     assert_eq!(judged_behind(&[quantile], "sum(job:latency:p99) > 5").0, State::Defined);
     assert_eq!(judged_behind(&[quantile, again], "job:latency:p99 < 5").0, State::Defined);
-    assert_eq!(judged_behind(&[buckets], "histogram_quantile(0.9, job:buckets:rate5m) > 5").0, State::Mismatch);
-    assert_eq!(judged_behind(&[buckets], "histogram_quantile(0.9, job:buckets:rate5m) > 0.5").0, State::Defined);
+    assert_eq!(
+        judged_behind(&[buckets], "histogram_quantile(0.9, job:buckets:rate5m) > 5").0,
+        State::Mismatch
+    );
+    assert_eq!(
+        judged_behind(&[buckets], "histogram_quantile(0.9, job:buckets:rate5m) > 0.5").0,
+        State::Defined
+    );
     let (state, reason) = judged_behind(&[quantile], "job:latency:p99{method=\"GET\"} > 0.5");
     assert_eq!(state, State::Mismatch);
     assert_eq!(reason, "`job:latency:p99` is recorded without the label `method`; it has `job`");
@@ -443,9 +449,17 @@ fn buckets_and_labels_are_judged_through_recordings() {
 fn what_is_written_less_often_than_a_sample_counts_never_lasts() {
     let rule = "record: 'slow:sum', expr: 'sum(queue_size)'";
     let graph = |interval: &str| {
-        Planted::new(&[rule, "alert: A, expr: 'slow:sum > 1', for: 15m", "alert: B, expr: 'max_over_time(slow:sum[1h]) > 1', for: 15m"])
-            .change("monitoring/rules/a.yml", "  - name: group\n", &format!("  - name: group\n    interval: {interval}\n"))
-            .graph(None)
+        Planted::new(&[
+            rule,
+            "alert: A, expr: 'slow:sum > 1', for: 15m",
+            "alert: B, expr: 'max_over_time(slow:sum[1h]) > 1', for: 15m",
+        ])
+        .change(
+            "monitoring/rules/a.yml",
+            "  - name: group\n",
+            &format!("  - name: group\n    interval: {interval}\n"),
+        )
+        .graph(None)
     };
     let slow = graph("10m");
     let edge = into(&slow, NodeKind::Alert, "A")[0];
@@ -460,7 +474,11 @@ fn what_is_written_less_often_than_a_sample_counts_never_lasts() {
 
 #[test]
 fn a_captured_page_decides_about_code_that_is_not_here() {
-    let rules = ["alert: A, expr: 'node_load1 > 1'", "alert: B, expr: 'node_laod5 > 1'", "alert: C, expr: 'node_filefd > 1'"];
+    let rules = [
+        "alert: A, expr: 'node_load1 > 1'",
+        "alert: B, expr: 'node_laod5 > 1'",
+        "alert: C, expr: 'node_filefd > 1'",
+    ];
     let mut live = LiveState::default();
     live.capture("node", "# TYPE node_load1 gauge\nnode_load1 0.5\nnode_load5{a=\"b\"} 1\n").expect("a page");
     let graph = Planted::new(&rules).graph(Some(&live));
@@ -475,7 +493,10 @@ fn a_captured_page_decides_about_code_that_is_not_here() {
 fn values_that_the_code_never_sets_are_told() {
     let python = "from prometheus_client import Counter\nX = Counter('orders_total', 'Orders.', ['result'])\n\
                   def f():\n    X.labels('ok').inc()\n    X.labels('failed').inc()\n";
-    let rules = ["alert: A, expr: 'orders_total{result=\"fail\"} > 1'", "alert: B, expr: 'orders_total{result=~\"f.*\"} > 1'"];
+    let rules = [
+        "alert: A, expr: 'orders_total{result=\"fail\"} > 1'",
+        "alert: B, expr: 'orders_total{result=~\"f.*\"} > 1'",
+    ];
     let graph = Planted::new(&rules)
         .with("shop/pyproject.toml", "[project]\nname = \"shop\"\n")
         .with("shop/shop/metrics.py", python)
@@ -483,7 +504,10 @@ fn values_that_the_code_never_sets_are_told() {
         .graph(None);
     let edge = into(&graph, NodeKind::Alert, "A")[0];
     assert_eq!((edge.state, edge.from.as_str()), (State::Mismatch, "job:node"));
-    assert!(edge.reason.as_deref().is_some_and(|reason| reason.contains("it has \"failed\", \"ok\"")), "{edge:?}");
+    assert!(
+        edge.reason.as_deref().is_some_and(|reason| reason.contains("it has \"failed\", \"ok\"")),
+        "{edge:?}"
+    );
     assert_eq!(into(&graph, NodeKind::Alert, "B")[0].state, State::Defined);
 }
 
@@ -498,7 +522,10 @@ fn dashboards_read_as_rules_do_and_their_mistakes_are_told() {
     assert_eq!(edges.len(), 2);
     assert_eq!((edges[0].from.as_str(), edges[0].state), ("job:backend", State::Defined));
     assert_eq!(edges[0].panel.as_deref(), Some("Requests"));
-    assert_eq!((edges[1].state, edges[1].nearest.as_deref()), (State::NeverSeen, Some("http_requests_total")));
+    assert_eq!(
+        (edges[1].state, edges[1].nearest.as_deref()),
+        (State::NeverSeen, Some("http_requests_total"))
+    );
     assert_eq!(graph.problems().len(), 1, "{:?}", graph.problems());
     let hit = crate::questions::breaks(&graph, "http_requests_total").expect("a metric");
     assert_eq!(hit.dashboards[0].name, "Shop");

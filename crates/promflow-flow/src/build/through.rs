@@ -49,7 +49,11 @@ impl Builder<'_> {
                         }
                         false => {
                             let kept: Vec<String> = kept.iter().map(|label| format!("`{label}`")).collect();
-                            format!("`{name}` is recorded without the label `{}`; it has {}", matcher.name, kept.join(", "))
+                            format!(
+                                "`{name}` is recorded without the label `{}`; it has {}",
+                                matcher.name,
+                                kept.join(", ")
+                            )
                         }
                     };
                     return Some(Fault::near(State::Mismatch, reason, near));
@@ -77,7 +81,13 @@ impl Builder<'_> {
     }
 
     /// Judges every histogram behind a recording rule by its buckets.
-    fn collect_bucket_faults(&self, source: usize, bound: &Read, depth: usize, faults: &mut Vec<Option<Fault>>) {
+    fn collect_bucket_faults(
+        &self,
+        source: usize,
+        bound: &Read,
+        depth: usize,
+        faults: &mut Vec<Option<Fault>>,
+    ) {
         for read in reads::reads(&self.rules[source].rule.expr) {
             let Some(name) = &read.name else {
                 faults.push(None);
@@ -121,7 +131,9 @@ impl Builder<'_> {
             return;
         }
         for edge in edges.iter_mut().filter(|edge| edge.state.is_fine()) {
-            let rule = self.rules.iter().position(|rule| rule.id == edge.from && rule.rule.kind == promflow_config::RuleKind::Recording);
+            let rule = self.rules.iter().position(|rule| {
+                rule.id == edge.from && rule.rule.kind == promflow_config::RuleKind::Recording
+            });
             let job = self.jobs.iter().find(|job| job.id == edge.from);
             let (interval_ms, verb) = match (rule, job) {
                 (Some(rule), _) => (self.recording_interval_ms(rule), "recorded"),

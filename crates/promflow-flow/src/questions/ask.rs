@@ -47,7 +47,9 @@ pub(crate) fn near<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> 
 /// Returns the ids of the nodes that a name means: those of one of the kinds, the first kind that has the name.
 pub(super) fn ids_of(graph: &Graph, name: &str, kinds: &[NodeKind]) -> Vec<String> {
     let by_id = graph.nodes.iter().find(|node| node.id == name);
-    if let Some(node) = by_id.filter(|node| !graph.nodes.iter().any(|other| other.name == name && other.id != node.id)) {
+    if let Some(node) =
+        by_id.filter(|node| !graph.nodes.iter().any(|other| other.name == name && other.id != node.id))
+    {
         return vec![node.id.clone()];
     }
     kinds

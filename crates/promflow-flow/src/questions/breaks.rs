@@ -134,12 +134,18 @@ impl<'g> Found<'g> {
 
     /// Finds a metric by the edges that carry it, when its code is not here, and a series by its family.
     fn metric(&mut self, graph: &'g Graph, name: &str) {
-        if self.kinds.contains(NodeKind::Definition.as_str()) || self.kinds.contains(NodeKind::Recording.as_str()) {
+        if self.kinds.contains(NodeKind::Definition.as_str())
+            || self.kinds.contains(NodeKind::Recording.as_str())
+        {
             return;
         }
         let family = ["_bucket", "_sum", "_count", "_total"].iter().find_map(|suffix| {
             let family = name.strip_suffix(suffix)?;
-            graph.nodes.iter().any(|node| node.kind == NodeKind::Definition && node.name == family).then_some(family)
+            graph
+                .nodes
+                .iter()
+                .any(|node| node.kind == NodeKind::Definition && node.name == family)
+                .then_some(family)
         });
         if let Some(family) = family {
             self.nodes(graph, family);
@@ -157,10 +163,11 @@ impl<'g> Found<'g> {
     fn label(&mut self, graph: &Graph, label: &str, metric: Option<&str>) {
         for node in &graph.nodes {
             match &node.details {
-                Details::Definition(facts) if facts.labels.iter().flatten().any(|own| own == label) => {
-                    if metric.is_none_or(|metric| metric == node.name) {
-                        self.kinds.insert("label");
-                    }
+                Details::Definition(facts)
+                    if facts.labels.iter().flatten().any(|own| own == label)
+                        && metric.is_none_or(|metric| metric == node.name) =>
+                {
+                    self.kinds.insert("label");
                 }
                 Details::Route(route) => {
                     let asks = route.matchers.iter().any(|text| matcher_label(text) == label);
@@ -179,7 +186,9 @@ impl<'g> Found<'g> {
             }
             let in_selector = promflow_syntax::parse(&edge.via).is_ok_and(|expr| uses_label(&expr, label));
             let in_rule = || match &reader.details {
-                Details::Rule(rule) => promflow_syntax::parse(&rule.expr).is_ok_and(|expr| uses_label(&expr, label)),
+                Details::Rule(rule) => {
+                    promflow_syntax::parse(&rule.expr).is_ok_and(|expr| uses_label(&expr, label))
+                }
                 _ => false,
             };
             if in_selector || in_rule() {
@@ -234,11 +243,15 @@ fn known(graph: &Graph) -> BTreeSet<String> {
                 }
                 names.extend(facts.labels.iter().flatten().cloned());
             }
-            Details::Job(_) | Details::Rule(_) | Details::Receiver(_) => drop(names.insert(node.name.clone())),
+            Details::Job(_) | Details::Rule(_) | Details::Receiver(_) => {
+                drop(names.insert(node.name.clone()))
+            }
             _ => {}
         }
     }
-    names.extend(graph.edges.iter().filter(|edge| !edge.state.is_broken()).flat_map(|edge| edge.metrics.clone()));
+    names.extend(
+        graph.edges.iter().filter(|edge| !edge.state.is_broken()).flat_map(|edge| edge.metrics.clone()),
+    );
     names
 }
 
@@ -255,7 +268,8 @@ fn answer(ways: &Ways<'_>, name: &str, found: Found<'_>, mut lineage: Lineage) -
         let nodes = graph.nodes.iter().filter(move |node| node.kind == kind);
         nodes.filter(|node| lineage.nodes.contains(&node.id) && !found.ids.contains(&node.id))
     };
-    let hits = |kind: NodeKind| of_kind(kind).map(|node| hit(ways, node, &edges, &found)).collect::<Vec<Hit>>();
+    let hits =
+        |kind: NodeKind| of_kind(kind).map(|node| hit(ways, node, &edges, &found)).collect::<Vec<Hit>>();
     let alerts = hits(NodeKind::Alert);
     let mut receivers: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for alert in &alerts {
@@ -304,10 +318,12 @@ fn plain_hit(node: &Node) -> Hit {
 
 fn hit(ways: &Ways<'_>, node: &Node, edges: &[Edge], found: &Found<'_>) -> Hit {
     let into = edges.iter().filter(|edge| edge.to == node.id);
-    let mut via: BTreeSet<String> = into.clone().map(|edge| edge.via.clone()).filter(|via| !via.is_empty()).collect();
+    let mut via: BTreeSet<String> =
+        into.clone().map(|edge| edge.via.clone()).filter(|via| !via.is_empty()).collect();
     via.extend(found.readers.get(&node.id).into_iter().flatten().cloned());
     let from_rule = |edge: &Edge| {
-        ways.node(&edge.from).is_some_and(|from| from.kind == NodeKind::Recording) && !found.ids.contains(&edge.from)
+        ways.node(&edge.from).is_some_and(|from| from.kind == NodeKind::Recording)
+            && !found.ids.contains(&edge.from)
     };
     let direct = found.readers.contains_key(&node.id)
         || (found.readers.is_empty() && into.clone().any(|edge| !from_rule(edge)));
@@ -315,7 +331,8 @@ fn hit(ways: &Ways<'_>, node: &Node, edges: &[Edge], found: &Found<'_>) -> Hit {
     if let (NodeKind::Alert, Details::Rule(rule)) = (node.kind, &node.details) {
         severity = Some(rule.severity().to_owned()).filter(|severity| !severity.is_empty());
         let told = ways.downstream(&[&node.id], None);
-        let told = told.nodes.iter().filter_map(|id| ways.node(id)).filter(|node| node.kind == NodeKind::Receiver);
+        let told =
+            told.nodes.iter().filter_map(|id| ways.node(id)).filter(|node| node.kind == NodeKind::Receiver);
         receivers = told.map(|node| node.name.clone()).collect();
     }
     Hit { via: via.into_iter().collect(), direct, severity, receivers, ..plain_hit(node) }

@@ -107,7 +107,11 @@ fn node_changes(before: &Graph, after: &Graph) -> NodeChanges {
     let (old, new) = (index(before), index(after));
     let mut changes = NodeChanges {
         added: new.iter().filter(|(id, _)| !old.contains_key(*id)).map(|(_, node)| (*node).clone()).collect(),
-        removed: old.iter().filter(|(id, _)| !new.contains_key(*id)).map(|(_, node)| (*node).clone()).collect(),
+        removed: old
+            .iter()
+            .filter(|(id, _)| !new.contains_key(*id))
+            .map(|(_, node)| (*node).clone())
+            .collect(),
         changed: Vec::new(),
     };
     for (id, node) in &new {
@@ -134,7 +138,9 @@ fn facts_that_differ(was: &Node, is: &Node) -> Vec<Change> {
     };
     let (old, new) = (fields(was), fields(is));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).filter(|name| *name != "line").collect();
-    let value = |fields: &serde_json::Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
+    let value = |fields: &serde_json::Map<String, Value>, name: &str| {
+        fields.get(name).cloned().unwrap_or(Value::Null)
+    };
     let changes = names.into_iter().map(|name| Change {
         what: name.clone(),
         from: value(&old, name),
@@ -166,7 +172,9 @@ fn edge_changes(before: &Graph, after: &Graph) -> EdgeChanges {
         added: pick(&new, &|key| !old.contains_key(key)),
         removed: pick(&old, &|key| !new.contains_key(key)),
         broken: pick(&new, &|key| is_broken(state(&new, key)) && !is_broken(state(&old, key))),
-        mended: pick(&new, &|key| old.contains_key(key) && is_broken(state(&old, key)) && !is_broken(state(&new, key))),
+        mended: pick(&new, &|key| {
+            old.contains_key(key) && is_broken(state(&old, key)) && !is_broken(state(&new, key))
+        }),
     }
 }
 
@@ -212,7 +220,8 @@ impl Diff {
             for edge in edges {
                 let reader = graph.node(&edge.to).map_or(edge.to.as_str(), |node| node.name.as_str());
                 let reason = edge.reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
-                let what = if edge.via.is_empty() { edge.metrics.join(", ") } else { format!("`{}`", edge.via) };
+                let what =
+                    if edge.via.is_empty() { edge.metrics.join(", ") } else { format!("`{}`", edge.via) };
                 let _ = writeln!(out, "- `{reader}` reads {what}{reason}");
             }
             out.push('\n');
@@ -232,7 +241,8 @@ impl Diff {
     }
 
     fn write_kind(&self, kind: NodeKind, title: &str, out: &mut String) {
-        let of_kind = |nodes: &[Node]| nodes.iter().filter(|node| node.kind == kind).cloned().collect::<Vec<_>>();
+        let of_kind =
+            |nodes: &[Node]| nodes.iter().filter(|node| node.kind == kind).cloned().collect::<Vec<_>>();
         let (added, removed) = (of_kind(&self.nodes.added), of_kind(&self.nodes.removed));
         let changed: Vec<&ChangedNode> =
             self.nodes.changed.iter().filter(|node| node.kind == kind.as_str()).collect();
@@ -254,7 +264,13 @@ impl Diff {
         for node in changed {
             let _ = writeln!(out, "- changed `{}` {}", node.name, place(node.file.as_deref(), node.line));
             for change in &node.changes {
-                let _ = writeln!(out, "  - {}: `{}` -> `{}`", change.what, shown(&change.from), shown(&change.to));
+                let _ = writeln!(
+                    out,
+                    "  - {}: `{}` -> `{}`",
+                    change.what,
+                    shown(&change.from),
+                    shown(&change.to)
+                );
             }
         }
         out.push('\n');

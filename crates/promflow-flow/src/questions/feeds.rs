@@ -49,7 +49,10 @@ pub fn feeds(graph: &Graph, name: &str) -> Result<Feeds, AskError> {
     let ids = ids_of(graph, name, &FED);
     if ids.is_empty() {
         let known = graph.nodes.iter().filter(|node| {
-            matches!(node.kind, NodeKind::Alert | NodeKind::Recording | NodeKind::Dashboard | NodeKind::Receiver)
+            matches!(
+                node.kind,
+                NodeKind::Alert | NodeKind::Recording | NodeKind::Dashboard | NodeKind::Receiver
+            )
         });
         return Err(AskError::new(name, "alert", known.map(|node| node.name.as_str())));
     }
@@ -57,7 +60,8 @@ pub fn feeds(graph: &Graph, name: &str) -> Result<Feeds, AskError> {
     let starts: Vec<&str> = ids.iter().map(String::as_str).collect();
     let lineage = ways.upstream(&starts, None);
     let edges: Vec<Edge> = lineage.edges.iter().map(|at| graph.edges[*at].clone()).collect();
-    let nodes: Vec<Node> = graph.nodes.iter().filter(|node| lineage.nodes.contains(&node.id)).cloned().collect();
+    let nodes: Vec<Node> =
+        graph.nodes.iter().filter(|node| lineage.nodes.contains(&node.id)).cloned().collect();
     let is_code = |node: &&Node| {
         matches!(&node.details, Details::Definition(DefinitionFacts { existence: Existence::Code, .. }))
     };

@@ -69,7 +69,8 @@ pub fn missing(graph: &Graph) -> Missing {
         let reason = edge.reason.clone().unwrap_or_default();
         let entry = found.entry((name.clone(), edge.state, reason.clone())).or_insert_with(|| {
             let defined = edge.nearest.as_deref().and_then(|near| definition_of(graph, near));
-            let (nearest_file, nearest_line) = defined.map_or((None, None), |node| (node.file.clone(), node.line));
+            let (nearest_file, nearest_line) =
+                defined.map_or((None, None), |node| (node.file.clone(), node.line));
             MissingName {
                 name,
                 state: edge.state.as_str(),

@@ -7,9 +7,9 @@ use promflow_model::METRIC_NAME;
 use promflow_syntax::ast::{Expr, ExprKind, VectorSelector};
 use serde::Serialize;
 
+use super::is_reader;
 use super::returns::can_return;
 use super::ways::Ways;
-use super::is_reader;
 use crate::catalogue::{likely_family, series_names};
 use crate::exporters;
 use crate::graph::{DefinitionFacts, Details, Edge, Existence, Graph, Node, NodeKind};
@@ -136,7 +136,8 @@ pub fn prune(graph: &Graph, live: Option<&LiveState>) -> Prune {
         unread.extend(unread_on_pages(graph, live));
     }
     unread.sort_by(|a, b| b.series.cmp(&a.series).then_with(|| (&a.name, &a.id).cmp(&(&b.name, &b.id))));
-    let no_help = definitions(graph).filter(|(_, facts)| facts.help.as_deref().unwrap_or("").trim().is_empty());
+    let no_help =
+        definitions(graph).filter(|(_, facts)| facts.help.as_deref().unwrap_or("").trim().is_empty());
     let no_help = no_help.map(|(node, facts)| NoHelp {
         id: node.id.clone(),
         name: node.name.clone(),
@@ -165,7 +166,9 @@ fn is_choosy(node: &Node) -> bool {
     let Details::Definition(DefinitionFacts { existence: Existence::Wildcard, .. }) = &node.details else {
         return true;
     };
-    let Ok(Expr { kind: ExprKind::Vector(selector), .. }) = promflow_syntax::parse(&node.name) else { return true };
+    let Ok(Expr { kind: ExprKind::Vector(selector), .. }) = promflow_syntax::parse(&node.name) else {
+        return true;
+    };
     selector.matchers.iter().any(|matcher| matcher.name == METRIC_NAME && !matcher.matches("\u{1}"))
 }
 
@@ -182,7 +185,8 @@ fn unread_definitions(ways: &Ways<'_>) -> Vec<Unread> {
         if is_read {
             continue;
         }
-        let jobs = lineage.nodes.iter().filter_map(|id| ways.node(id)).filter(|node| node.kind == NodeKind::Job);
+        let jobs =
+            lineage.nodes.iter().filter_map(|id| ways.node(id)).filter(|node| node.kind == NodeKind::Job);
         unread.push(Unread {
             id: node.id.clone(),
             name: node.name.clone(),

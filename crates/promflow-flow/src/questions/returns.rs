@@ -23,7 +23,13 @@ pub(super) fn can_return(expr: &Expr, is_empty: &dyn Fn(&VectorSelector) -> bool
             match binary.op {
                 BinaryOp::Or => left || right,
                 BinaryOp::Unless => left,
-                _ => (left && right) || (left && fills(|m| m.fill_right)) || (right && fills(|m| m.fill_left)),
+                // `fill` makes up for the side that is missing.
+                _ => match (left, right) {
+                    (true, true) => true,
+                    (true, false) => fills(|matching| matching.fill_right),
+                    (false, true) => fills(|matching| matching.fill_left),
+                    (false, false) => false,
+                },
             }
         }
     }
@@ -34,7 +40,8 @@ fn call_returns(call: &Call, is_empty: &dyn Fn(&VectorSelector) -> bool) -> bool
     if matches!(call.func.name, "absent" | "absent_over_time" | "scalar" | "vector" | "time" | "pi") {
         return true;
     }
-    let vectors = call.args.iter().filter(|arg| matches!(arg.value_type(), ValueType::Vector | ValueType::Matrix));
+    let vectors =
+        call.args.iter().filter(|arg| matches!(arg.value_type(), ValueType::Vector | ValueType::Matrix));
     // The second vector of `info` only adds labels.
     let mut vectors = vectors.take(if call.func.name == "info" { 1 } else { usize::MAX });
     vectors.all(|arg| can_return(arg, is_empty))

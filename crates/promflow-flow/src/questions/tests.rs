@@ -9,7 +9,7 @@ const RULES: [&str; 4] = [
     "alert: Typo, expr: 'http_request_total > 1'",
 ];
 
-fn names<'n>(hits: &'n [super::Hit]) -> Vec<&'n str> {
+fn names(hits: &[super::Hit]) -> Vec<&str> {
     hits.iter().map(|hit| hit.name.as_str()).collect()
 }
 
@@ -103,8 +103,13 @@ fn what_can_go_is_what_nobody_reads_and_what_cannot_fire() {
     let dead: Vec<&str> = answer.dead_alerts.iter().map(|alert| alert.name.as_str()).collect();
     assert_eq!(dead, ["Behind", "Typo"]);
     assert_eq!(answer.dead_alerts[0].causes[0].state, "never_seen");
-    let drop = answer.drops.iter().find(|drop| drop.job == "backend").expect("the backend has unread metrics");
-    assert!(drop.yaml.contains("regex: http_request_duration_seconds(_bucket|_sum|_count)|lib_total"), "{}", drop.yaml);
+    let drop =
+        answer.drops.iter().find(|drop| drop.job == "backend").expect("the backend has unread metrics");
+    assert!(
+        drop.yaml.contains("regex: http_request_duration_seconds(_bucket|_sum|_count)|lib_total"),
+        "{}",
+        drop.yaml
+    );
 }
 
 #[test]
@@ -125,7 +130,11 @@ fn a_diff_tells_what_broke_what_came_and_what_went() {
         .collect();
     assert_eq!(changed, [("Queue", "expr")]);
     assert_eq!(answer.edges.broken.len(), 1, "{:#?}", answer.edges.broken);
-    assert!(answer.text.contains("**Breaks**\n- `job:http_requests:rate5m` reads `http_requests_total`"), "{}", answer.text);
+    assert!(
+        answer.text.contains("**Breaks**\n- `job:http_requests:rate5m` reads `http_requests_total`"),
+        "{}",
+        answer.text
+    );
     let back = diff(&after, &before, "HEAD", "main");
     assert!(back.edges.broken.is_empty());
     assert!(diff(&before, &before, "a", "a").is_empty());

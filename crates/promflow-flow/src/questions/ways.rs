@@ -78,8 +78,10 @@ impl<'g> Ways<'g> {
             let carried = edge.metrics.iter().chain(&edge.alerts).map(String::as_str);
             let is_bare = edge.metrics.is_empty() && edge.alerts.is_empty();
             // A rule makes something new out of what it gets.
-            let is_rule =
-                matches!(self.graph.nodes[next].kind, NodeKind::Recording | NodeKind::Alert | NodeKind::Dashboard);
+            let is_rule = matches!(
+                self.graph.nodes[next].kind,
+                NodeKind::Recording | NodeKind::Alert | NodeKind::Dashboard
+            );
             let mut follows = carried.filter(|name| token.is_none_or(|token| token == *name)).peekable();
             match (follows.peek().is_some(), is_bare && token.is_none()) {
                 (false, false) => {}

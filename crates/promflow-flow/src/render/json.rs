@@ -191,12 +191,7 @@ fn summary(graph: &Graph) -> JsonSummary {
             states.insert(state.as_str(), count);
         }
     }
-    JsonSummary {
-        nodes: graph.nodes.len(),
-        edges: graph.edges.len(),
-        broken: graph.broken().count(),
-        states,
-    }
+    JsonSummary { nodes: graph.nodes.len(), edges: graph.edges.len(), broken: graph.broken().count(), states }
 }
 
 fn node(node: &Node) -> JsonNode<'_> {

@@ -85,7 +85,11 @@ fn part(graph: &Graph, options: &ViewOptions) -> String {
 
 fn file_name(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.chars().map(|c| if fits(c) { c } else { '-' }).collect::<String>().trim_matches(['-', '.']).to_owned()
+    name.chars()
+        .map(|c| if fits(c) { c } else { '-' })
+        .collect::<String>()
+        .trim_matches(['-', '.'])
+        .to_owned()
 }
 
 fn write(view: &View) -> String {

@@ -17,7 +17,8 @@ const SIDE_MAX: f32 = 16_000.0;
 ///
 /// Errors: the picture has no size that can be drawn; in words.
 pub fn png(graph: &Graph, dark: bool) -> Result<Vec<u8>, String> {
-    let svg = super::svg::svg_in(&crate::view::View::of(graph, &crate::view::ViewOptions::default()), Some(dark));
+    let svg =
+        super::svg::svg_in(&crate::view::View::of(graph, &crate::view::ViewOptions::default()), Some(dark));
     let mut fonts = fontdb::Database::new();
     fonts.load_font_source(fontdb::Source::Binary(Arc::new(dejavu::sans::regular())));
     fonts.set_sans_serif_family(FAMILY);

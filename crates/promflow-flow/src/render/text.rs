@@ -26,7 +26,8 @@ pub fn text_of(view: &View) -> String {
     }
     let mut out = String::new();
     for lane in Lane::ALL {
-        let nodes: Vec<usize> = (0..view.nodes.len()).filter(|at| view.nodes[*at].lane == Some(lane)).collect();
+        let nodes: Vec<usize> =
+            (0..view.nodes.len()).filter(|at| view.nodes[*at].lane == Some(lane)).collect();
         if nodes.is_empty() {
             continue;
         }

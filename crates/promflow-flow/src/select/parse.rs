@@ -48,7 +48,10 @@ pub(super) fn parse(expr: &str) -> Result<Vec<Vec<Term>>, SelectError> {
         union.push(terms);
     }
     if union.is_empty() {
-        return Err(SelectError::new(1, "nothing is selected; an example is `+HttpHighErrorRatio`".to_owned()));
+        return Err(SelectError::new(
+            1,
+            "nothing is selected; an example is `+HttpHighErrorRatio`".to_owned(),
+        ));
     }
     Ok(union)
 }

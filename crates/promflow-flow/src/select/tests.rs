@@ -69,10 +69,7 @@ fn signs_go_up_and_down_as_far_as_they_say() {
     check("1+Errors", &["alert:Errors", "recording:job:http_requests:rate5m"]);
     check("Errors+", &["alert:Errors", "route:/0", "receiver:pager"]);
     check("Errors+1", &["alert:Errors", "route:/0"]);
-    check(
-        "1+Errors+1",
-        &["recording:job:http_requests:rate5m", "alert:Errors", "route:/0"],
-    );
+    check("1+Errors+1", &["recording:job:http_requests:rate5m", "alert:Errors", "route:/0"]);
     check("+Errors,kind:definition", &["definition:app/http_requests_total"]);
     check("+Errors -kind:target -kind:endpoint", &[way[0], way[1], way[3], way[4]]);
     check("0+Errors", &["alert:Errors"]);
@@ -99,7 +96,7 @@ fn mistakes_are_told_with_their_column_and_what_was_meant() {
     refused("job:backnd", "1:5: `backnd` is no job; there are backend, node; did you mean `backend`?");
     let kinds = select(&graph(), "kind:alrt").expect_err("no kind");
     assert_eq!((kinds.nearest(), kinds.column()), (Some("alert"), 6));
-    let keys = select(&graph(), "kid:alert").expect_err("no key");
+    let keys = select(&graph(), "knd:alert").expect_err("no key");
     assert_eq!(keys.nearest(), Some("kind"));
     assert!(select(&graph(), &"+".repeat(20_000)).is_err());
 }

@@ -111,7 +111,9 @@ impl Collector<'_> {
         Call {
             name,
             args: call.arguments.args.iter().map(Value::of).collect(),
-            keywords: keywords.filter_map(|k| Some((k.arg.as_ref()?.to_string(), Value::of(&k.value)))).collect(),
+            keywords: keywords
+                .filter_map(|k| Some((k.arg.as_ref()?.to_string(), Value::of(&k.value))))
+                .collect(),
             line,
             column,
             function: self.functions.last().copied(),
@@ -203,7 +205,8 @@ impl<'a> Visitor<'a> for Collector<'_> {
                     (parameter.parameter.name.to_string(), parameter.default.as_deref().map(Value::of))
                 });
                 let function_at = self.found.functions.len();
-                let parameters: Vec<_> = parameters.filter(|(name, _)| name != "self" && name != "cls").collect();
+                let parameters: Vec<_> =
+                    parameters.filter(|(name, _)| name != "self" && name != "cls").collect();
                 self.found.functions.push(Function { name: function.name.to_string(), parameters });
                 function.decorator_list.iter().for_each(|decorator| self.visit_expr(&decorator.expression));
                 self.functions.push(function_at);

@@ -32,7 +32,8 @@ pub(super) fn check(text: &str) -> Result<(), usize> {
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
             b',' => chain = 0,
             b'\n' if depth == 0 => chain = 0,
-            b'.' | b'-' | b'~' | b'+' | b'*' | b'/' | b'%' | b'&' | b'|' | b'^' | b'@' | b'<' | b'>' | b'=' | b':' => {
+            b'.' | b'-' | b'~' | b'+' | b'*' | b'/' | b'%' | b'&' | b'|' | b'^' | b'@' | b'<' | b'>'
+            | b'=' | b':' => {
                 chain += 1;
             }
             _ => {}

@@ -20,7 +20,9 @@ pub(super) fn note_values(
         *named.entry(variable.clone().unwrap_or_default()).or_default() += 1;
     }
     for (definition, variable) in definitions.iter_mut() {
-        let Some(variable) = variable.as_ref().filter(|variable| named.get(*variable) == Some(&1)) else { continue };
+        let Some(variable) = variable.as_ref().filter(|variable| named.get(*variable) == Some(&1)) else {
+            continue;
+        };
         let Some(labels) = definition.labels.clone().filter(|labels| !labels.is_empty()) else { continue };
         let is_only_labelled = files.iter().all(|file| !file.other_uses.contains_key(variable));
         let uses: Vec<(usize, &Call)> = files
@@ -39,9 +41,12 @@ pub(super) fn note_values(
                     let keyword = call.keywords.iter().find(|(own, _)| own == label).map(|(_, value)| value);
                     let value = keyword.or_else(|| call.args.get(place))?;
                     // A parameter may be anything, whatever else has its name.
-                    let is_local = call.function.is_some_and(|at| files[*file].functions[at].parameters.iter().any(
-                        |(parameter, _)| *value == super::Value::Name(parameter.clone()),
-                    ));
+                    let is_local = call.function.is_some_and(|at| {
+                        files[*file].functions[at]
+                            .parameters
+                            .iter()
+                            .any(|(parameter, _)| *value == super::Value::Name(parameter.clone()))
+                    });
                     if is_local { None } else { resolver.text(*file, value, &[]) }
                 })
                 .collect();

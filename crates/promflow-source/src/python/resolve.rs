@@ -85,7 +85,8 @@ impl<'f> Resolver<'f> {
             }
             let inner: Vec<(String, Value)> = match pending {
                 Some(pending) => {
-                    let settled = pending.iter().map(|(name, value)| (name.clone(), self.settled(at.0, value, &given)));
+                    let settled =
+                        pending.iter().map(|(name, value)| (name.clone(), self.settled(at.0, value, &given)));
                     settled.collect()
                 }
                 None => given,
@@ -109,7 +110,9 @@ impl<'f> Resolver<'f> {
             return Value::Number(number);
         }
         match self.list(file, value, given, 0) {
-            Some(values) => Value::List(values.iter().map(|value| self.settled(file, value, given)).collect()),
+            Some(values) => {
+                Value::List(values.iter().map(|value| self.settled(file, value, given)).collect())
+            }
             None => value.clone(),
         }
     }
@@ -148,9 +151,11 @@ impl<'f> Resolver<'f> {
             None => Some(Vec::new()),
             Some(value) => self.texts(file, value, given),
         };
-        let buckets = (site.kind == MetricType::Histogram).then(|| match call.keywords.iter().find(|(k, _)| k == "buckets") {
-            None => Some(DEFAULT_BUCKETS.to_vec()),
-            Some((_, value)) => self.numbers(file, value, given),
+        let buckets = (site.kind == MetricType::Histogram).then(|| {
+            match call.keywords.iter().find(|(k, _)| k == "buckets") {
+                None => Some(DEFAULT_BUCKETS.to_vec()),
+                Some((_, value)) => self.numbers(file, value, given),
+            }
         });
         let mut label_values = BTreeMap::new();
         if let Some((_, states)) = call.keywords.iter().find(|(name, _)| name == "states")
@@ -190,7 +195,8 @@ impl<'f> Resolver<'f> {
         }
         let package = self.files[file].package;
         let files = self.bound_in.get(name)?;
-        let near: BTreeSet<usize> = files.iter().copied().filter(|at| self.files[*at].package == package).collect();
+        let near: BTreeSet<usize> =
+            files.iter().copied().filter(|at| self.files[*at].package == package).collect();
         let values: Vec<(usize, Value)> = near.into_iter().filter_map(once).collect();
         let (first, rest) = values.split_first()?;
         rest.iter().all(|(_, value)| *value == first.1).then(|| first.clone())
@@ -207,7 +213,9 @@ impl<'f> Resolver<'f> {
         }
         match value {
             Value::Text(text) => Some(text.clone()),
-            Value::Joined(parts) => parts.iter().map(|part| self.text_in(file, part, given, depth + 1)).collect(),
+            Value::Joined(parts) => {
+                parts.iter().map(|part| self.text_in(file, part, given, depth + 1)).collect()
+            }
             Value::Default(inner) => self.text_in(file, inner, given, depth + 1),
             Value::Name(name) => {
                 let (file, value) = self.bound(file, name, given)?;

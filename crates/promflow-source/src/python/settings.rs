@@ -18,7 +18,8 @@ pub(super) struct Hint {
 pub(super) fn of_binding(name: &str, owner: Option<&str>, value: &Value, line: u32) -> Option<Hint> {
     let upper = name.to_uppercase();
     let own = upper.strip_prefix("DEFAULT_").unwrap_or(&upper);
-    let in_settings = owner.is_some_and(|owner| ["Settings", "Config", "Options"].iter().any(|end| owner.ends_with(end)));
+    let in_settings =
+        owner.is_some_and(|owner| ["Settings", "Config", "Options"].iter().any(|end| owner.ends_with(end)));
     let hint = |rank, is_path| Some(Hint { rank, is_path, value: value.clone(), line });
     match own {
         "PROMETHEUS_PORT" | "METRICS_PORT" | "PROMETHEUS_METRICS_PORT" => hint(0, false),
@@ -30,8 +31,11 @@ pub(super) fn of_binding(name: &str, owner: Option<&str>, value: &Value, line: u
 
 /// Reads a call.
 pub(super) fn of_call(call: &Call) -> Vec<Hint> {
-    let keyword = |name: &str| call.keywords.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
-    let hint = |rank, is_path, value: Option<Value>| value.map(|value| Hint { rank, is_path, value, line: call.line });
+    let keyword =
+        |name: &str| call.keywords.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
+    let hint = |rank, is_path, value: Option<Value>| {
+        value.map(|value| Hint { rank, is_path, value, line: call.line })
+    };
     let hints = match call.name.as_str() {
         "start_http_server" | "start_wsgi_server" => {
             [hint(0, false, keyword("port").or_else(|| call.args.first().cloned())), None]
@@ -45,7 +49,10 @@ pub(super) fn of_call(call: &Call) -> Vec<Hint> {
         "getenv" | "get" => match call.args.first() {
             Some(Value::Text(name)) => {
                 let upper = name.to_uppercase();
-                [of_binding(&upper, None, &call.args.get(1).cloned().unwrap_or(Value::Unknown), call.line), None]
+                [
+                    of_binding(&upper, None, &call.args.get(1).cloned().unwrap_or(Value::Unknown), call.line),
+                    None,
+                ]
             }
             _ => [None, None],
         },
@@ -69,22 +76,30 @@ pub(super) fn resolve(resolver: &Resolver<'_>, files: &[FileFindings]) -> Vec<(u
             let port = resolver.number(index, &hint.value, &[]);
             let port = port.or_else(|| resolver.text(index, &hint.value, &[])?.parse().ok());
             if let Some(port) = port.filter(|port| port.fract() == 0.0 && (1.0..=65535.0).contains(port)) {
-                let settings =
-                    Settings { port: port as u16, metrics_path: None, file: file.path.clone(), line: hint.line };
+                let settings = Settings {
+                    port: port as u16,
+                    metrics_path: None,
+                    file: file.path.clone(),
+                    line: hint.line,
+                };
                 ports.push((package, hint.rank, settings));
             }
         }
     }
     paths.sort();
     paths.dedup();
-    ports.sort_by(|a, b| (a.0, a.1, a.2.port, &a.2.file, a.2.line).cmp(&(b.0, b.1, b.2.port, &b.2.file, b.2.line)));
-    let surest = |package: usize| ports.iter().find(|(other, ..)| *other == package).map(|(_, rank, _)| *rank);
+    ports.sort_by(|a, b| {
+        (a.0, a.1, a.2.port, &a.2.file, a.2.line).cmp(&(b.0, b.1, b.2.port, &b.2.file, b.2.line))
+    });
+    let surest =
+        |package: usize| ports.iter().find(|(other, ..)| *other == package).map(|(_, rank, _)| *rank);
     let mut settings: Vec<(usize, Settings)> = Vec::new();
     for (package, rank, found) in &ports {
         if surest(*package) != Some(*rank) {
             continue;
         }
-        let own: Vec<&String> = paths.iter().filter(|(other, _)| other == package).map(|(_, path)| path).collect();
+        let own: Vec<&String> =
+            paths.iter().filter(|(other, _)| other == package).map(|(_, path)| path).collect();
         let metrics_path = if let [path] = &*own { Some((*path).clone()) } else { None };
         settings.push((*package, Settings { metrics_path, ..found.clone() }));
     }

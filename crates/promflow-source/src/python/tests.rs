@@ -37,7 +37,11 @@ fn every_class_is_read_with_its_name_as_it_is_exposed() {
         ("Info('a', 'A.')", "a_info", MetricType::Info),
         ("Enum('a', 'A.', states=['x'])", "a", MetricType::StateSet),
         ("pc.Counter(name='a', documentation='A.')", "a_total", MetricType::Counter),
-        ("Counter('requests', 'A.', namespace='app', subsystem='http')", "app_http_requests_total", MetricType::Counter),
+        (
+            "Counter('requests', 'A.', namespace='app', subsystem='http')",
+            "app_http_requests_total",
+            MetricType::Counter,
+        ),
         ("Gauge('size', 'A.', unit='bytes')", "size_bytes", MetricType::Gauge),
         ("Counter('sent_bytes_total', 'A.', unit='bytes')", "sent_bytes_total", MetricType::Counter),
     ];
@@ -51,7 +55,8 @@ fn every_class_is_read_with_its_name_as_it_is_exposed() {
 
 #[test]
 fn labels_and_buckets_are_read_by_place_and_by_name() {
-    let by_place = one("X = Histogram('a', 'A.', ['method', 'route'], buckets=(0.1, 1, 2 * 2, float('inf')))");
+    let by_place =
+        one("X = Histogram('a', 'A.', ['method', 'route'], buckets=(0.1, 1, 2 * 2, float('inf')))");
     assert_eq!(by_place.labels, Some(vec!["method".to_owned(), "route".to_owned()]));
     assert_eq!(by_place.buckets, Some(vec![0.1, 1.0, 4.0]));
     assert_eq!((by_place.line, by_place.column), (3, 5));
@@ -139,7 +144,10 @@ fn label_values_are_known_when_the_code_gives_literal_ones_alone() {
 fn projects_own_their_files_and_say_where_they_serve() {
     let scan = scanned(&[
         ("shop/pyproject.toml", "[project]\nname = \"web-shop\"\n"),
-        ("shop/app/config.py", "import os\nclass Settings:\n    prometheus_port: int = int(os.getenv('PROMETHEUS_PORT', '8001'))\n    METRICS_PATH = '/metrics'\n"),
+        (
+            "shop/app/config.py",
+            "import os\nclass Settings:\n    prometheus_port: int = int(os.getenv('PROMETHEUS_PORT', '8001'))\n    METRICS_PATH = '/metrics'\n",
+        ),
         ("shop/app/m.py", "from prometheus_client import Gauge\nGauge('a', 'A.')\n"),
         ("shop/tests/m.py", "from prometheus_client import Gauge\nGauge('b', 'B.')\n"),
         ("shop/app/test_m.py", "from prometheus_client import Gauge\nGauge('c', 'C.')\n"),

@@ -102,11 +102,15 @@ fn of_call(call: &ruff_python_ast::ExprCall, depth: usize) -> Value {
     let first = || args.first().map_or(Value::Unknown, |arg| read(arg, depth + 1));
     match name {
         "float" => match first() {
-            Value::Text(text) if text.trim_start_matches('+').eq_ignore_ascii_case("inf") => Value::Number(f64::INFINITY),
+            Value::Text(text) if text.trim_start_matches('+').eq_ignore_ascii_case("inf") => {
+                Value::Number(f64::INFINITY)
+            }
             value => value,
         },
         "tuple" | "list" | "set" | "frozenset" | "sorted" | "str" | "int" => first(),
-        "getenv" | "get" => args.get(1).map_or(Value::Unknown, |arg| Value::Default(Box::new(read(arg, depth + 1)))),
+        "getenv" | "get" => {
+            args.get(1).map_or(Value::Unknown, |arg| Value::Default(Box::new(read(arg, depth + 1))))
+        }
         // Fields of settings: `Field(default=8000)`, `Field(8000)`.
         "Field" => match call.arguments.find_keyword("default") {
             Some(keyword) => Value::Default(Box::new(read(&keyword.value, depth + 1))),
