@@ -316,7 +316,7 @@ impl Cardinality {
         let mut out = format!("{} series", self.series);
         match self.series_hour_ago {
             Some(before) => {
-                drop(writeln!(out, ", {} an hour ago ({})", before, trend(self.series, Some(before))))
+                let _ = writeln!(out, ", {} an hour ago ({})", before, trend(self.series, Some(before)));
             }
             None => out.push_str("; the server has none from an hour ago\n"),
         }

@@ -68,6 +68,8 @@ pub struct ViewNode {
     pub href: Option<String>,
     /// How many nodes it stands for.
     pub count: usize,
+    /// The names of what is folded into it.
+    pub members: Vec<String>,
 }
 
 /// An edge as it is drawn: all edges of the graph between two nodes that are drawn.
@@ -275,5 +277,6 @@ fn draw(id: &str, members: &[&Node]) -> ViewNode {
         group: first.group.clone().filter(|_| drawn.len() == 1),
         href: href.filter(|url| url.starts_with("https://") || url.starts_with("http://")),
         count: drawn.len().max(1),
+        members: drawn.iter().filter(|_| drawn.len() > 1).map(|node| node.name.clone()).collect(),
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use promflow_config::HttpClientConfig;
+use promflow_flow::graph::Edge;
 use promflow_flow::live::LiveState;
 use promflow_flow::paths::{FlowFiles, FlowPaths};
 use promflow_flow::{Graph, questions, render, select};
@@ -65,7 +66,7 @@ pub(super) async fn graph(arguments: &FlowFilesArguments) -> Result<(Graph, Opti
         pages: arguments.pages.iter().map(|page| (page.job.clone(), page.path.clone())).collect(),
     };
     let files = read(&paths)?;
-    for page in arguments.pages.iter().filter(|page| !files.has_job(&page.job)) {
+    if let Some(page) = arguments.pages.iter().find(|page| !files.has_job(&page.job)) {
         let nearest =
             files.nearest_job(&page.job).map_or(String::new(), |job| format!("; did you mean `{job}`?"));
         bail!("--page: no job is called `{}`{nearest}", page.job);
@@ -159,16 +160,28 @@ fn fail(on: Option<FailOn>, graph: &Graph) -> Result<()> {
     if broken.is_empty() {
         return Ok(());
     }
-    let lines = broken.iter().take(BROKEN_NAMED_MAX).map(|edge| {
-        let reader = graph.node(&edge.to);
-        let name = reader.map_or(edge.to.as_str(), |node| node.name.as_str());
-        let place = reader.and_then(|node| Some(format!(" ({}:{})", node.file.as_ref()?, node.line?)));
-        let reason = edge.reason.as_deref().unwrap_or(edge.state.as_str());
-        format!("  {name}{}: [{}] {reason}", place.unwrap_or_default(), edge.state.as_str())
-    });
-    let lines: Vec<String> = lines.collect();
-    let more = broken.len() - lines.len();
+    // Who reads in vain is told before what is exposed in vain, and the same but once.
+    let is_read = |edge: &&&Edge| !edge.via.is_empty();
+    let (read, exposed): (Vec<&&Edge>, Vec<&&Edge>) = broken.iter().partition(is_read);
+    let mut lines: Vec<String> = Vec::new();
+    for edge in read.into_iter().chain(exposed) {
+        let line = broken_line(graph, edge);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let more = lines.len().saturating_sub(BROKEN_NAMED_MAX);
+    lines.truncate(BROKEN_NAMED_MAX);
     let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
     let edges = if broken.len() == 1 { "edge is" } else { "edges are" };
     bail!("{} {edges} broken\n{}{more}", broken.len(), lines.join("\n"))
+}
+
+fn broken_line(graph: &Graph, edge: &Edge) -> String {
+    let reader = graph.node(&edge.to);
+    let name = reader.map_or(edge.to.as_str(), |node| node.name.as_str());
+    let place = reader.and_then(|node| Some(format!(" ({}:{})", node.file.as_ref()?, node.line?)));
+    let via = if edge.via.is_empty() { String::new() } else { format!(" reads {}", edge.via) };
+    let reason = edge.reason.as_deref().unwrap_or(edge.state.as_str());
+    format!("  {name}{}{via}: [{}] {reason}", place.unwrap_or_default(), edge.state.as_str())
 }

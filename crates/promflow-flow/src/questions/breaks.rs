@@ -163,10 +163,11 @@ impl<'g> Found<'g> {
     fn label(&mut self, graph: &Graph, label: &str, metric: Option<&str>) {
         for node in &graph.nodes {
             match &node.details {
-                Details::Definition(facts) if facts.labels.iter().flatten().any(|own| own == label) => {
-                    if metric.is_none_or(|metric| metric == node.name) {
-                        self.kinds.insert("label");
-                    }
+                Details::Definition(facts)
+                    if facts.labels.iter().flatten().any(|own| own == label)
+                        && metric.is_none_or(|metric| metric == node.name) =>
+                {
+                    self.kinds.insert("label");
                 }
                 Details::Route(route) => {
                     let asks = route.matchers.iter().any(|text| matcher_label(text) == label);
@@ -243,7 +244,7 @@ fn known(graph: &Graph) -> BTreeSet<String> {
                 names.extend(facts.labels.iter().flatten().cloned());
             }
             Details::Job(_) | Details::Rule(_) | Details::Receiver(_) => {
-                drop(names.insert(node.name.clone()))
+                names.insert(node.name.clone());
             }
             _ => {}
         }

@@ -23,9 +23,13 @@ pub(super) fn can_return(expr: &Expr, is_empty: &dyn Fn(&VectorSelector) -> bool
             match binary.op {
                 BinaryOp::Or => left || right,
                 BinaryOp::Unless => left,
-                _ => {
-                    (left && right) || (left && fills(|m| m.fill_right)) || (right && fills(|m| m.fill_left))
-                }
+                // `fill` makes up for the side that is missing.
+                _ => match (left, right) {
+                    (true, true) => true,
+                    (true, false) => fills(|matching| matching.fill_right),
+                    (false, true) => fills(|matching| matching.fill_left),
+                    (false, false) => false,
+                },
             }
         }
     }

@@ -9,7 +9,7 @@ const RULES: [&str; 4] = [
     "alert: Typo, expr: 'http_request_total > 1'",
 ];
 
-fn names<'n>(hits: &'n [super::Hit]) -> Vec<&'n str> {
+fn names(hits: &[super::Hit]) -> Vec<&str> {
     hits.iter().map(|hit| hit.name.as_str()).collect()
 }
 

@@ -96,7 +96,7 @@ fn mistakes_are_told_with_their_column_and_what_was_meant() {
     refused("job:backnd", "1:5: `backnd` is no job; there are backend, node; did you mean `backend`?");
     let kinds = select(&graph(), "kind:alrt").expect_err("no kind");
     assert_eq!((kinds.nearest(), kinds.column()), (Some("alert"), 6));
-    let keys = select(&graph(), "kid:alert").expect_err("no key");
+    let keys = select(&graph(), "knd:alert").expect_err("no key");
     assert_eq!(keys.nearest(), Some("kind"));
     assert!(select(&graph(), &"+".repeat(20_000)).is_err());
 }

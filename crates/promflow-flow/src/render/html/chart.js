@@ -71,12 +71,13 @@
     node.addEventListener("blur", () => light(kept));
     node.addEventListener("click", () => { if (moved < 5) { kept = kept === id ? null : id; light(kept); remember(); } });
   }
+  const folds = JSON.parse(document.getElementById("folds").textContent);
   const search = document.getElementById("search"), found = document.getElementById("found");
   const look = () => {
     const word = search.value.trim().toLowerCase();
     let count = 0;
     for (const [id, node] of nodes) {
-      const hit = word !== "" && `${id} ${node.textContent}`.toLowerCase().includes(word);
+      const hit = word !== "" && `${id} ${node.textContent} ${(folds[id] ?? []).join(" ")}`.toLowerCase().includes(word);
       node.classList.toggle("is-found", hit);
       count += hit;
     }
