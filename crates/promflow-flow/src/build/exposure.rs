@@ -151,7 +151,7 @@ impl Builder<'_> {
             Some((up, _)) if up > 0 => (State::Alive, None),
             _ => {
                 let reason =
-                    format!("metrics of {} have no code here, and no server was asked", exporter.product);
+                    format!("metrics of {} have no code here, and {}", exporter.product, self.unheard(job));
                 (State::Unknown, Some(reason))
             }
         };
