@@ -256,8 +256,9 @@ fn lane(node: &Node) -> Lane {
 }
 
 fn draw(id: &str, members: &[&Node]) -> ViewNode {
-    let first = members.iter().find(|node| node.id == id).unwrap_or(&members[0]);
     let drawn: Vec<&Node> = members.iter().copied().filter(|node| node.kind != NodeKind::Target).collect();
+    let named = members.iter().find(|node| node.id == id);
+    let first = named.or(drawn.first()).unwrap_or(&members[0]);
     let (title, subtitle) = if drawn.len() > 1 { words::fold(id, &drawn) } else { words::face(first) };
     let tone = members.iter().map(|node| tone(node)).max().unwrap_or_default();
     let href = match &first.details {

@@ -46,6 +46,10 @@ impl<'a> Builder<'a> {
         let recordings = self.recordings.get(&name).cloned().unwrap_or_default();
         let mut edges: Vec<Edge> =
             recordings.into_iter().map(|source| self.recording_edge(source, reader, read)).collect();
+        // Rules that record the same name with other labels are not what a selector means that fits one of them.
+        if edges.iter().any(|edge| !edge.state.is_broken()) {
+            edges.retain(|edge| !edge.state.is_broken());
+        }
         if exporters::is_scrape_metric(&name) {
             edges.extend(self.scrape_edges(reader, read, &name));
         }

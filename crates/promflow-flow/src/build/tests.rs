@@ -530,3 +530,18 @@ fn dashboards_read_as_rules_do_and_their_mistakes_are_told() {
     let hit = crate::questions::breaks(&graph, "http_requests_total").expect("a metric");
     assert_eq!(hit.dashboards[0].name, "Shop");
 }
+
+#[test]
+fn of_recordings_of_one_name_those_that_fit_are_read() {
+    let rules = [
+        "record: 'q:seconds', expr: 'max(queue_size)', labels: {quantile: '0.5'}",
+        "record: 'q:seconds', expr: 'max(queue_size)', labels: {quantile: '0.9'}",
+        "alert: A, expr: 'q:seconds{quantile=\"0.9\"} > 1'",
+        "alert: B, expr: 'q:seconds{quantile=\"0.8\"} > 1'",
+    ];
+    let graph = Planted::new(&rules).graph(None);
+    let a = into(&graph, NodeKind::Alert, "A");
+    assert_eq!((a.len(), a[0].state), (1, State::Defined));
+    let b = into(&graph, NodeKind::Alert, "B");
+    assert!(b.iter().all(|edge| edge.state == State::Mismatch && edge.nearest.is_some()), "{b:#?}");
+}
