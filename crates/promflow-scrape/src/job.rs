@@ -76,6 +76,8 @@ impl Job {
     /// Errors: Prometheus's text; `not supported yet` for protobuf.
     pub(crate) fn format(&self, content_type: &str) -> Result<Format, String> {
         match (Format::from_content_type(content_type), self.config.fallback_scrape_protocol) {
+            // It can be read, but its native histograms cannot be stored.
+            (Ok(Format::Protobuf), _) => Err("not supported yet: protobuf exposition format".to_owned()),
             (Ok(format), _) => Ok(format),
             (Err(error @ FormatError::Protobuf), _) | (Err(error), None) => Err(error.to_string()),
             (Err(_), Some(protocol)) => {
