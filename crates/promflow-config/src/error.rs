@@ -79,6 +79,11 @@ impl ConfigError {
         Self { file: file.into(), line: 0, column: 0, message: message.into(), snippet: None, hint: None }
     }
 
+    /// Writes several errors, one below the other.
+    pub fn join(errors: &[Self]) -> String {
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
     /// Returns the place.
     pub fn position(&self) -> Position {
         Position { file: self.file.as_str().into(), line: self.line, column: self.column }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use promflow_config::{FileSdConfig, FileSystem, OsFileSystem, TargetGroup, parse_target_groups};
+use promflow_config::{
+    ConfigError, FileSdConfig, FileSystem, OsFileSystem, TargetGroup, parse_target_groups,
+};
 use promflow_model::LabelsBuilder;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
@@ -138,8 +140,7 @@ impl FileDiscovery {
 fn read(path: &Path) -> Result<Vec<TargetGroup>, String> {
     let text = OsFileSystem.read(path).map_err(|e| format!("cannot read {path:?}: {e}"))?;
     let name = path.display().to_string();
-    let mut groups = parse_target_groups(&text, &name)
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let mut groups = parse_target_groups(&text, &name).map_err(|errors| ConfigError::join(&errors))?;
     for group in &mut groups {
         let mut labels = LabelsBuilder::new(&group.labels);
         labels.set("__meta_filepath", &name);

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use promflow_config::HttpClientConfig;
+use promflow_config::{ConfigError, HttpClientConfig};
 use promflow_flow::graph::Edge;
 use promflow_flow::live::LiveState;
 use promflow_flow::paths::{FlowFiles, FlowPaths};
@@ -84,9 +84,7 @@ pub(super) async fn graph(arguments: &FlowFilesArguments) -> Result<(Graph, Opti
 
 /// Reads files; every mistake is told.
 pub(super) fn read(paths: &FlowPaths) -> Result<FlowFiles> {
-    FlowFiles::read(paths).map_err(|errors| {
-        anyhow::anyhow!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })
+    FlowFiles::read(paths).map_err(|errors| anyhow::anyhow!("{}", ConfigError::join(&errors)))
 }
 
 async fn ask(url: &str) -> Result<LiveState> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use promflow_api::{FlowChart, FlowError, FlowFormat, FlowQuestion, FlowSource};
-use promflow_config::RuleKind;
+use promflow_config::{ConfigError, RuleKind};
 use promflow_flow::cardinality::{Count, CountSource, cardinality};
 use promflow_flow::graph::AlertState;
 use promflow_flow::live::{LiveMetric, LiveRule, LiveState, LiveTarget};
@@ -84,7 +84,7 @@ impl LiveFlow {
                     cache.files = Some(Arc::new(files));
                     None
                 }
-                Err(errors) => Some(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+                Err(errors) => Some(ConfigError::join(&errors)),
             };
         }
         let Some(files) = cache.files.clone() else {

@@ -116,7 +116,8 @@ impl Reloader {
 
     fn read(&self) -> Result<(LoadedConfig, Vec<RuleFile>), String> {
         let env = |name: &str| std::env::var(name).ok();
-        let mut config = load(&self.config_file, &OsFileSystem, &env).map_err(|errors| lines(&errors))?;
+        let mut config =
+            load(&self.config_file, &OsFileSystem, &env).map_err(|errors| ConfigError::join(&errors))?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -133,7 +134,7 @@ impl Reloader {
             }
         }
         if !errors.is_empty() {
-            return Err(lines(&errors));
+            return Err(ConfigError::join(&errors));
         }
         if let Some(transform) = &self.transform {
             transform(&mut config, &mut rules);
@@ -162,10 +163,6 @@ impl Reloader {
         let now = configuration(&self.config_file);
         self.state.lock().expect("BUG: a thread panicked while it held the configuration").fingerprint != now
     }
-}
-
-fn lines(errors: &[ConfigError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads the configuration again on SIGHUP, and when its files change.
