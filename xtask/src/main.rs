@@ -6,6 +6,7 @@ mod sha256;
 mod test;
 mod tidy;
 mod ui;
+mod wheel;
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -18,7 +19,8 @@ Usage: cargo xtask TASK
   test      install the peers, then check format, lints and tidiness, and run all tests
   peers     install the peers only (Debian packages, without starting their services; npm packages of ui/)
   tidy      check what the team agreed on: no machine paths, no leftovers, files of a readable size
-  bench     measure beside peers: `bench instrument [--json] [--rounds N]`
+  wheel     build the Python wheel into target/wheels/
+  bench     measure beside peers: `bench instrument [--json] [--rounds N]`, `bench python`
   ui        build the page in ui/ again; needs Node.js 20.19 or later
   docs      run the demo and draw the pictures of the README again
 ";
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run_tests(rest),
         ["peers"] => peers::install().and_then(|()| ui::install()),
         ["ui"] => ui::build(),
+        ["wheel"] => wheel::build().map(drop),
         ["tidy"] => tidy::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["docs"] => draw_docs(),

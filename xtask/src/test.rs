@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 
-use crate::{peers, root, run, tidy, ui};
+use crate::{peers, root, run, tidy, ui, wheel};
 
 /// Installs the peers and runs every check and test; further arguments go to `cargo test`.
 pub(crate) fn run_tests(arguments: &[&str]) -> Result<()> {
@@ -20,6 +20,7 @@ pub(crate) fn run_tests(arguments: &[&str]) -> Result<()> {
     let mut test = vec!["test", "--workspace"];
     test.extend(arguments);
     run("cargo", &test)?;
+    wheel::test(&[])?;
     if let Ok(absent) = fs::read_dir(&notes) {
         println!("conformance data absent: {} suites left out", absent.count());
     }
