@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promflow_exposition::{LabelText, Writer};
+use promflow_exposition::{LabelSlice, LabelText, Writer};
 use promflow_model::MetricType;
 
 use crate::desc::Shape;
@@ -32,7 +32,7 @@ pub trait Metric: sealed::Sealed + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn cell(&self) -> &Cell;
     #[doc(hidden)]
-    fn write(&self, writer: &mut Writer, created: Option<f64>);
+    fn write(&self, writer: &mut Writer, labels: LabelSlice<'_>, created: Option<f64>);
 }
 
 /// The memory of a series, and what it is.

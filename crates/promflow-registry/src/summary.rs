@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promflow_exposition::{SummaryPoint, Writer};
+use promflow_exposition::{LabelSlice, SummaryPoint, Writer};
 use promflow_model::MetricType;
 
 use crate::counter::add_f64;
@@ -57,8 +57,8 @@ impl Metric for Summary {
         &self.0
     }
 
-    fn write(&self, writer: &mut Writer, created: Option<f64>) {
+    fn write(&self, writer: &mut Writer, labels: LabelSlice<'_>, created: Option<f64>) {
         let point = SummaryPoint { quantiles: &[], sum: self.sum(), count: self.count() };
-        writer.summary(self.0.labels(), point, created);
+        writer.summary(labels, point, created);
     }
 }
