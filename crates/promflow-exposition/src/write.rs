@@ -368,7 +368,7 @@ impl Writer {
         }
         let mut escaped = LabelText::default();
         for (name, value) in LabelIter::of_list(&format!("{{{}}}", labels.as_str())) {
-            escaped.push(&self.escaping.escape(&name), &value);
+            escaped.push(&self.escaping.escape_label(&name), &value);
         }
         Cow::Owned(escaped.into_string())
     }

@@ -18,6 +18,8 @@ mod sealed {
     impl Sealed for crate::Summary {}
     impl Sealed for crate::StateSet {}
     impl Sealed for crate::Info {}
+    impl Sealed for crate::ranked::CounterGroup {}
+    impl Sealed for crate::ranked::GaugeGroup {}
 }
 
 /// A handle on one series: [`crate::Counter`], [`crate::Gauge`], [`crate::Histogram`], [`crate::Summary`],

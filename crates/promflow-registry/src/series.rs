@@ -17,7 +17,7 @@ const SEPARATOR: u8 = 0xff;
 pub(crate) const BORN: usize = 0;
 
 /// Extensions that a series may have.
-pub(crate) const EXTENSIONS_MAX: usize = 16;
+pub(crate) const EXTENSIONS_MAX: usize = 24;
 
 /// The names, labels and further memory of one series.
 #[derive(Debug)]

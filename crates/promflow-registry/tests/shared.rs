@@ -204,8 +204,8 @@ fn files_that_are_no_arena_are_refused_with_a_reason() {
     edit(64 + 40, b"X");
     assert_eq!(kind(&path), ArenaErrorKind::Damaged { at_line: 1 });
     edit(8, &99u64.to_ne_bytes());
-    assert_eq!(kind(&path), ArenaErrorKind::Version { found: 99, expected: 1 });
-    edit(8, &1u64.to_ne_bytes());
+    assert_eq!(kind(&path), ArenaErrorKind::Version { found: 99, expected: 2 });
+    edit(8, &2u64.to_ne_bytes());
     OpenOptions::new().write(true).open(&path).unwrap().set_len(200).unwrap();
     assert_eq!(kind(&path), ArenaErrorKind::Damaged { at_line: 0 });
 }
