@@ -476,3 +476,6 @@ impl<M: Metric> Family<M> {
 fn now_bits() -> u64 {
     seconds_since_epoch().to_bits()
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests;

@@ -268,5 +268,14 @@ impl Registry {
     }
 }
 
+#[cfg(all(test, not(shuttle)))]
+impl Registry {
+    /// Runs a function while nobody else may register or write a page.
+    pub(crate) fn holding_state(&self, run: impl FnOnce(&Arena)) {
+        let _held = self.inner.write();
+        run(&self.inner.arena);
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -149,6 +149,12 @@ impl<M> Table<M> {
         Some(longer)
     }
 
+    /// Holds up whoever brings a new key.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn hold_births(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.births.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Walks over all cells, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry<M>> {
         let row = self.rows[self.last.load(Ordering::Acquire)].get();
