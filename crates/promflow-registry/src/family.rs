@@ -147,7 +147,10 @@ impl<M: Metric> Family<M> {
     /// Cost: a hash of the values and, usually, one comparison; no lock and no allocation for a series that exists.
     #[inline]
     pub fn with(&self, values: &[&str]) -> &M {
-        self.try_with(values).unwrap_or_else(|e| panic!("{e}"))
+        match self.find_known(values) {
+            Some(metric) => metric,
+            None => self.find_or_overflow(values).unwrap_or_else(|e| panic!("{e}")),
+        }
     }
 
     /// Finds the series of these label values, as [`Family::with`].
@@ -155,6 +158,25 @@ impl<M: Metric> Family<M> {
     /// Errors: the number of values is not that of the label names.
     #[inline]
     pub fn try_with(&self, values: &[&str]) -> Result<&M, LabelCountError> {
+        match self.find_known(values) {
+            Some(metric) => Ok(metric),
+            None => self.find_or_overflow(values),
+        }
+    }
+
+    /// Finds a series that is on the page, where no label has a guard: what nearly every lookup is. Whatever else there
+    /// is to ask is asked when this finds nothing.
+    #[inline]
+    fn find_known(&self, values: &[&str]) -> Option<&M> {
+        let inner = &*self.0;
+        if values.len() != inner.desc.labels.len() || inner.guards.get().is_some() {
+            return None;
+        }
+        let entry = inner.table.get(inner.table.hash(values), values)?;
+        (entry.is_alive() && self.is_current()).then_some(&entry.metric)
+    }
+
+    fn find_or_overflow(&self, values: &[&str]) -> Result<&M, LabelCountError> {
         Ok(match self.find(values, self.0.limit.load(Ordering::Relaxed))? {
             Some(metric) => metric,
             None => self.overflow(),
@@ -186,7 +208,6 @@ impl<M: Metric> Family<M> {
         self.find(values, usize::MAX).unwrap_or_else(|e| panic!("{e}")).unwrap_or_else(|| self.overflow())
     }
 
-    #[inline]
     fn find(&self, values: &[&str], limit: usize) -> Result<Option<&M>, LabelCountError> {
         let inner = &*self.0;
         if values.len() != inner.desc.labels.len() {
@@ -202,7 +223,6 @@ impl<M: Metric> Family<M> {
         }
     }
 
-    #[inline]
     fn find_guarded(&self, values: &[&str], limit: usize) -> Option<&M> {
         let hash = self.0.table.hash(values);
         match self.0.table.get(hash, values) {

@@ -113,7 +113,9 @@ fn exemplars_are_one_writers_or_anothers() {
         let threads: Vec<_> = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"]
             .map(|id| {
                 let counter = counter.clone();
-                thread::spawn(move || counter.inc_with_exemplar(&[("id", id)]))
+                thread::spawn(move || {
+                    counter.inc_with_exemplar(&[("id", id)]);
+                })
             })
             .into();
         let page = String::from_utf8(registry.encode(Format::OpenMetrics)).unwrap();

@@ -114,10 +114,52 @@ pub(crate) fn is_packed(mut packed: &[u8], values: &[&str]) -> bool {
     for value in values {
         let Some((head, rest)) = packed.split_at_checked(value.len()) else { return false };
         let Some((&SEPARATOR, rest)) = rest.split_first() else { return false };
-        if head != value.as_bytes() {
+        if !is_equal(head, value.as_bytes()) {
             return false;
         }
         packed = rest;
     }
     packed.is_empty()
+}
+
+/// Compares two texts of one length: those of up to 32 bytes in four loads rather than a call, as most label values are.
+#[inline]
+fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() > 32 {
+        return a == b;
+    }
+    ends_equal::<16>(a, b)
+        .or_else(|| ends_equal::<8>(a, b))
+        .or_else(|| ends_equal::<4>(a, b))
+        .or_else(|| ends_equal::<2>(a, b))
+        .or_else(|| ends_equal::<1>(a, b))
+        .unwrap_or(true)
+}
+
+/// Compares the first and the last bytes of two texts; nothing where there are not so many. They overlap in texts that are
+/// not twice as long, and are all there is in those.
+#[inline]
+fn ends_equal<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
+    Some((a.first_chunk::<N>()? == b.first_chunk()?) & (a.last_chunk::<N>()? == b.last_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_anywhere_and_the_borders_of_values_make_another_key() {
+        for length in 0..70 {
+            let text = "x".repeat(length);
+            let packed = pack(&["a", &text]);
+            assert!(is_packed(&packed, &["a", &text]), "{length}");
+            assert!(!is_packed(&packed, &["a", &[&text, "x"].concat()]));
+            assert!(!is_packed(&packed, &[&["a", &text].concat(), ""]) && !is_packed(&packed, &["a"]));
+            for i in 0..length {
+                let mut other = text.clone();
+                other.replace_range(i..=i, "y");
+                assert!(!is_packed(&packed, &["a", &other]), "byte {i} of {length}");
+            }
+        }
+    }
 }
