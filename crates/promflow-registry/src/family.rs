@@ -149,8 +149,14 @@ impl<M: Metric> Family<M> {
     pub fn with(&self, values: &[&str]) -> &M {
         match self.find_known(values) {
             Some(metric) => metric,
-            None => self.find_or_overflow(values).unwrap_or_else(|e| panic!("{e}")),
+            None => self.find_or_panic(values),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_or_panic(&self, values: &[&str]) -> &M {
+        self.find_or_overflow(values).unwrap_or_else(|e| panic!("{e}"))
     }
 
     /// Finds the series of these label values, as [`Family::with`].
@@ -176,6 +182,8 @@ impl<M: Metric> Family<M> {
         (entry.is_alive() && self.is_current()).then_some(&entry.metric)
     }
 
+    #[cold]
+    #[inline(never)]
     fn find_or_overflow(&self, values: &[&str]) -> Result<&M, LabelCountError> {
         Ok(match self.find(values, self.0.limit.load(Ordering::Relaxed))? {
             Some(metric) => metric,

@@ -57,6 +57,7 @@ mod stripe;
 mod summary;
 mod sync;
 mod table;
+mod words;
 
 pub use builder::MetricBuilder;
 pub use collector::Collector;

@@ -99,7 +99,7 @@ impl<M> Table<M> {
         self.find(hash, |packed| is_packed(packed, values))
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, hash: u64, is_key: impl Fn(&[u8]) -> bool) -> Option<&Entry<M>> {
         let row = self.rows[self.last.load(Ordering::Acquire)].get()?;
         for slot in walk(row, hash) {
