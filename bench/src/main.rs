@@ -6,11 +6,13 @@
 
 mod layers;
 mod peers;
+mod report;
 mod workload;
 
 use std::sync::Barrier;
 use std::time::Instant;
 
+use layers::{Layered, Services};
 use peers::{Peer, Work};
 use workload::Workload;
 
@@ -48,6 +50,28 @@ impl Row {
     }
 }
 
+/// What layers add to requests.
+struct Layers {
+    /// Around what they stand.
+    what: &'static str,
+    names: Vec<&'static str>,
+    /// Nanoseconds of a request, the one without layer first.
+    request_ns: Vec<f64>,
+}
+
+impl Layers {
+    fn of(what: &'static str, services: &[Layered]) -> Self {
+        let names = services.iter().map(|service| service.name).collect();
+        Self { what, names, request_ns: vec![f64::INFINITY; services.len()] }
+    }
+
+    /// Lists the layers and the nanoseconds that they add.
+    fn added(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let plain = self.request_ns[0];
+        self.names.iter().zip(&self.request_ns).skip(1).map(move |(name, ns)| (*name, ns - plain))
+    }
+}
+
 fn main() {
     let mut json = false;
     let mut rounds = ROUNDS;
@@ -63,7 +87,7 @@ fn main() {
         }
     }
     let work = Workload::new();
-    let (services, handle) = layers::services();
+    let Services { axum, client, handle } = layers::services();
     let all = [
         peers::promflow(work),
         peers::prometheus(work),
@@ -74,22 +98,22 @@ fn main() {
     ];
     let mut rows: Vec<Row> =
         all.iter().map(|p| Row { name: p.name, rounds: Vec::new(), page_bytes: 0 }).collect();
-    let mut requests = vec![f64::INFINITY; services.len()];
+    let mut layers = [Layers::of("an axum service", &axum), Layers::of("a client", &client)];
     for _ in 0..rounds.max(1) {
         for (peer, row) in all.iter().zip(&mut rows) {
             measure(peer, row);
         }
-        for (service, best) in services.iter().zip(&mut requests) {
-            *best = best.min(service.request_ns(REQUESTS));
-            // What the exporter keeps of requests is put away outside the time.
-            handle.run_upkeep();
+        for (services, layers) in [&axum, &client].into_iter().zip(&mut layers) {
+            for (service, best) in services.iter().zip(&mut layers.request_ns) {
+                *best = best.min((service.request_ns)(REQUESTS));
+                // What the exporter keeps of requests is put away outside the time.
+                handle.run_upkeep();
+            }
         }
     }
-    let added: Vec<(&str, f64)> =
-        services.iter().zip(&requests).skip(1).map(|(s, ns)| (s.name, ns - requests[0])).collect();
     match json {
-        true => print_json(&rows, requests[0], &added),
-        false => print_table(&rows, requests[0], &added),
+        true => report::print_json(&rows, &layers),
+        false => report::print_tables(&rows, &layers),
     }
 }
 
@@ -144,43 +168,4 @@ fn together(work: &Work) -> f64 {
         })
     };
     (0..MEETINGS).find_map(|_| meet()).unwrap_or(f64::INFINITY)
-}
-
-fn print_table(rows: &[Row], plain_ns: f64, added: &[(&str, f64)]) {
-    print!("| ns |");
-    rows.iter().for_each(|row| print!(" {} |", row.name));
-    println!(" best peer / promflow |");
-    println!("|---|{}---|", "---|".repeat(rows.len()));
-    for (i, name) in WORK.iter().enumerate() {
-        print!("| {name} |");
-        rows.iter().for_each(|row| print!(" {:.1} |", row.figure(i)));
-        let peer = rows[1..].iter().map(|row| row.figure(i)).fold(f64::INFINITY, f64::min);
-        println!(" {:.2} |", peer / rows[0].figure(i));
-    }
-    print!("| page, MB/s |");
-    rows.iter().for_each(|row| print!(" {:.0} |", page_rate(row)));
-    println!(" |");
-    println!("\nA request without layer takes {plain_ns:.0} ns. Added by the layer of");
-    added.iter().for_each(|(name, ns)| println!("- {name}: {ns:.0} ns"));
-}
-
-/// Megabytes per second.
-fn page_rate(row: &Row) -> f64 {
-    row.page_bytes as f64 * 1e3 / (row.figure(WORK.len() - 1) * workload::SERIES as f64)
-}
-
-fn print_json(rows: &[Row], plain_ns: f64, added: &[(&str, f64)]) {
-    let peers = rows.iter().map(|row| {
-        let mut figures: serde_json::Map<String, serde_json::Value> =
-            WORK.iter().enumerate().map(|(i, name)| (format!("{name} (ns)"), row.figure(i).into())).collect();
-        figures.insert("page (MB/s)".to_owned(), page_rate(row).into());
-        (row.name.to_owned(), figures.into())
-    });
-    let layers = added.iter().map(|(name, ns)| ((*name).to_owned(), (*ns).into()));
-    let all = serde_json::json!({
-        "peers": peers.collect::<serde_json::Map<_, _>>(),
-        "request without layer (ns)": plain_ns,
-        "added by layer (ns)": layers.collect::<serde_json::Map<_, _>>(),
-    });
-    println!("{all:#}");
 }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use promflow_model::histogram::NativeHistogram;
 use promflow_model::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, MetricType, QUANTILE_LABEL};
 
 use crate::scan::{Cursor, Item, Syntax, Token};
-use crate::write::push_float_with_point;
+use crate::text::push_float_with_point;
 
 /// One line of a page.
 #[derive(Clone, Debug)]
@@ -127,6 +128,50 @@ pub struct OwnedExemplar {
     ///
     /// Units: milliseconds since the epoch.
     pub t_ms: Option<i64>,
+}
+
+/// A native histogram.
+#[derive(Clone, Debug)]
+pub struct HistogramEntry<'a> {
+    pub(crate) series: &'a str,
+    /// The histogram, as it stands on the page.
+    pub histogram: NativeHistogram,
+    /// The timestamp, where the page has one.
+    ///
+    /// Units: milliseconds since the epoch.
+    pub t_ms: Option<i64>,
+    /// When the series began, where the page says it.
+    ///
+    /// Units: milliseconds since the epoch.
+    pub created_ms: Option<i64>,
+    /// The exemplars that have a timestamp.
+    pub exemplars: Vec<OwnedExemplar>,
+}
+
+impl<'a> HistogramEntry<'a> {
+    /// Returns the series as text: of one target, equal bytes are an equal series.
+    pub fn series(&self) -> &'a [u8] {
+        self.series.as_bytes()
+    }
+
+    /// Iterates over the labels in the page's order, the metric name among them.
+    pub fn iter(&self) -> LabelIter<'a> {
+        LabelIter::of_series(self.series)
+    }
+
+    /// Builds the series' label set.
+    pub fn labels(&self) -> Labels {
+        Labels::from_pairs(self.iter())
+    }
+}
+
+/// What a [`crate::Reader`] yields: an entry as text has it, or a native histogram, which protobuf alone has.
+#[derive(Clone, Debug)]
+pub enum PageEntry<'a> {
+    /// An entry.
+    Entry(Entry<'a>),
+    /// A native histogram.
+    Histogram(HistogramEntry<'a>),
 }
 
 /// Iterates over the labels of a series in the page's order.

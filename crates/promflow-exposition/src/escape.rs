@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use promflow_model::is_legacy_metric_name;
+use promflow_model::{is_legacy_label_name, is_legacy_metric_name};
 
 /// What a scraper wants done to names that are not `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -43,9 +43,18 @@ impl Escaping {
         }
     }
 
-    /// Writes a metric or label name as the scheme wants it.
+    /// Writes a metric name as the scheme wants it.
     pub fn escape(self, name: &str) -> Cow<'_, str> {
-        if self == Self::AllowUtf8 || name.is_empty() || is_legacy_metric_name(name) {
+        if is_legacy_metric_name(name) { Cow::Borrowed(name) } else { self.escape_all(name, true) }
+    }
+
+    /// Writes a label name as the scheme wants it: as a metric name, but for the colon, which no classic label has.
+    pub fn escape_label(self, name: &str) -> Cow<'_, str> {
+        if is_legacy_label_name(name) { Cow::Borrowed(name) } else { self.escape_all(name, false) }
+    }
+
+    fn escape_all(self, name: &str, colon: bool) -> Cow<'_, str> {
+        if self == Self::AllowUtf8 || name.is_empty() {
             return Cow::Borrowed(name);
         }
         let mut out = String::with_capacity(name.len() + 8);
@@ -53,7 +62,8 @@ impl Escaping {
             out.push_str("U__");
         }
         for (i, c) in name.char_indices() {
-            let classic = c.is_ascii_alphabetic() || c == ':' || c == '_' || (c.is_ascii_digit() && i > 0);
+            let classic =
+                c.is_ascii_alphabetic() || c == '_' || (c == ':' && colon) || (c.is_ascii_digit() && i > 0);
             match (self, c) {
                 (Self::Dots | Self::Values, '_') => out.push_str("__"),
                 (Self::Dots, '.') => out.push_str("_dot_"),
@@ -94,6 +104,15 @@ mod tests {
             assert_eq!(Escaping::Underscores.escape(name), underscores);
             assert_eq!(Escaping::Dots.escape(name), dots);
             assert_eq!(Escaping::Values.escape(name), values);
+        }
+    }
+
+    #[test]
+    fn colons_are_escaped_in_label_names_alone() {
+        for (scheme, label) in
+            [(Escaping::Underscores, "a_b"), (Escaping::Dots, "a__b"), (Escaping::Values, "U__a_3a_b")]
+        {
+            assert_eq!((&*scheme.escape("a:b"), &*scheme.escape_label("a:b")), ("a:b", label));
         }
     }
 }

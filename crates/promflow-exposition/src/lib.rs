@@ -39,15 +39,18 @@ mod protobuf;
 mod reader;
 mod scan;
 mod strict;
+mod text;
 mod wire;
 mod write;
 
-pub use entry::{Entry, ExemplarEntry, LabelIter, OwnedExemplar, SampleEntry};
+pub use entry::{Entry, ExemplarEntry, HistogramEntry, LabelIter, OwnedExemplar, PageEntry, SampleEntry};
 pub use error::ParseError;
 pub use escape::Escaping;
 pub use format::{Format, FormatError, Negotiated, SCRAPE_ACCEPT};
 pub use lint::{LintProblem, lint};
 pub use parser::{Mode, Parser};
-pub use protobuf::{HistogramEntry, NativeHistograms, ProtobufParser};
-pub use reader::{PageEntry, Reader};
-pub use write::{Exemplar, HistogramPoint, LabelText, NativeHistogramPoint, Number, SummaryPoint, Writer};
+pub use protobuf::{NativeHistograms, ProtobufParser};
+pub use reader::Reader;
+pub use write::{
+    Exemplar, HistogramPoint, LabelSlice, LabelText, NativeHistogramPoint, Number, SummaryPoint, Writer,
+};

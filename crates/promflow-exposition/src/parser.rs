@@ -9,7 +9,7 @@ use crate::error::{Fault, ParseError};
 use crate::names::DistinctNames;
 use crate::scan::{Cursor, Item, Syntax, parse_value, unescape};
 use crate::strict::Checker;
-use crate::{Format, FormatError, LabelIter};
+use crate::{Format, FormatError};
 
 /// How closely a page is held to the specification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -404,11 +404,6 @@ fn openmetrics_type(text: &str) -> Option<MetricType> {
         "unknown" => MetricType::Unknown,
         _ => return None,
     })
-}
-
-/// Counts the characters of an exemplar's labels, which OpenMetrics limits.
-pub(crate) fn label_characters(labels: LabelIter<'_>) -> usize {
-    labels.map(|(name, value)| name.chars().count() + value.chars().count()).sum()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //!
 //! Source: Prometheus model/textparse protobufparse.go; prometheus/client_model metrics.proto.
 
+mod exemplar;
 mod histogram;
 mod metric;
 
@@ -17,10 +18,11 @@ use promflow_model::{Labels, MetricType, is_legacy_metric_name};
 use self::metric::{Metric, Point};
 use crate::error::Fault;
 use crate::strict::Checker;
+use crate::text::{push_float_with_point, push_quoted};
 use crate::wire::{Fields, Message};
-use crate::write::{push_float_with_point, push_quoted};
 use crate::{
-    Entry, ExemplarEntry, Format, LabelIter, Mode, OwnedExemplar, PageEntry, ParseError, SampleEntry,
+    Entry, ExemplarEntry, Format, HistogramEntry, LabelIter, Mode, OwnedExemplar, PageEntry, ParseError,
+    SampleEntry,
 };
 
 /// How histograms that have native buckets are read.
@@ -33,41 +35,6 @@ pub enum NativeHistograms {
     WithClassic,
     /// As classic histograms.
     Ignore,
-}
-
-/// A native histogram.
-#[derive(Clone, Debug)]
-pub struct HistogramEntry<'a> {
-    series: &'a str,
-    /// The histogram, as it stands on the page.
-    pub histogram: NativeHistogram,
-    /// The timestamp, where the page has one.
-    ///
-    /// Units: milliseconds since the epoch.
-    pub t_ms: Option<i64>,
-    /// When the series began, where the page says it.
-    ///
-    /// Units: milliseconds since the epoch.
-    pub created_ms: Option<i64>,
-    /// The exemplars that have a timestamp.
-    pub exemplars: Vec<OwnedExemplar>,
-}
-
-impl<'a> HistogramEntry<'a> {
-    /// Returns the series as text: of one target, equal bytes are an equal series.
-    pub fn series(&self) -> &'a [u8] {
-        self.series.as_bytes()
-    }
-
-    /// Iterates over the labels in the page's order, the metric name among them.
-    pub fn iter(&self) -> LabelIter<'a> {
-        LabelIter::of_series(self.series)
-    }
-
-    /// Builds the series' label set.
-    pub fn labels(&self) -> Labels {
-        Labels::from_pairs(self.iter())
-    }
 }
 
 /// What is known of the family that is read.
@@ -264,7 +231,7 @@ impl<'a> ProtobufParser<'a> {
     fn sample(&mut self, point: &Point) -> Result<Step, Fault> {
         push_series(&mut self.series, self.family.name, &self.metric.labels, point);
         let exemplar = match point.exemplar(&self.metric) {
-            Some(message) => Some(metric::read_exemplar(message, &mut self.exemplar)?),
+            Some(message) => Some(exemplar::read_exemplar(message, &mut self.exemplar)?),
             None => None,
         };
         Ok(Step::Sample(point.value, exemplar))

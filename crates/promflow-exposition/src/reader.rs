@@ -1,15 +1,6 @@
 //! One reader for every format.
 
-use crate::{Entry, Format, HistogramEntry, Mode, NativeHistograms, ParseError, Parser, ProtobufParser};
-
-/// What a [`Reader`] yields: an entry as text has it, or a native histogram, which protobuf alone has.
-#[derive(Clone, Debug)]
-pub enum PageEntry<'a> {
-    /// An entry.
-    Entry(Entry<'a>),
-    /// A native histogram.
-    Histogram(HistogramEntry<'a>),
-}
+use crate::{Format, Mode, NativeHistograms, PageEntry, ParseError, Parser, ProtobufParser};
 
 /// Reads a page of any format entry by entry.
 ///

@@ -12,8 +12,7 @@ use promflow_model::{BUCKET_LABEL, Labels, MetricType, QUANTILE_LABEL};
 
 use self::histogram::HistogramCheck;
 use crate::error::Fault;
-use crate::parser::label_characters;
-use crate::{Entry, Format, SampleEntry};
+use crate::{Entry, Format, LabelIter, SampleEntry};
 
 /// The most characters of an exemplar's label names and values together.
 const EXEMPLAR_CHARACTERS_MAX: usize = 128;
@@ -312,4 +311,9 @@ fn check_exemplar(
         ));
     }
     Ok(())
+}
+
+/// Counts the characters of an exemplar's labels, which OpenMetrics limits.
+fn label_characters(labels: LabelIter<'_>) -> usize {
+    labels.map(|(name, value)| name.chars().count() + value.chars().count()).sum()
 }

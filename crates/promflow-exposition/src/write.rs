@@ -2,16 +2,22 @@
 
 mod classic;
 mod composite;
+mod line;
 mod point;
 mod protobuf;
+
+use std::borrow::Cow;
 
 use promflow_model::histogram::NativeHistogram;
 use promflow_model::{MetricType, float, is_legacy_metric_name};
 
 use self::classic::Classic;
-pub(crate) use self::point::push_quoted;
-pub use self::point::{Exemplar, HistogramPoint, LabelText, NativeHistogramPoint, Number, SummaryPoint};
+use self::line::{Bounds, Prefix};
+pub use self::point::{
+    Exemplar, HistogramPoint, LabelSlice, LabelText, NativeHistogramPoint, Number, SummaryPoint,
+};
 use self::protobuf::Native;
+use crate::text::{push_float_with_point, push_quoted};
 use crate::{Escaping, Format, LabelIter, Negotiated};
 
 /// Writes a page, family by family.
@@ -29,6 +35,10 @@ pub struct Writer {
     /// Whether the name needs no quotes.
     plain_name: bool,
     constant: LabelText,
+    /// How the lines of the family begin.
+    prefix: Prefix,
+    /// The bounds of the histogram that was written last.
+    bounds: Bounds,
     /// In protobuf, the family that was begun: its length goes before it.
     family: Vec<u8>,
     /// In protobuf, the labels of the series, braced; for other formats those that were escaped.
@@ -51,6 +61,8 @@ impl Writer {
             name: String::new(),
             plain_name: false,
             constant: LabelText::default(),
+            prefix: Prefix::default(),
+            bounds: Bounds::default(),
             family: Vec::new(),
             label_list: String::new(),
         }
@@ -66,11 +78,13 @@ impl Writer {
     /// Sets how metric and label names that are not classic are written; at first they are quoted.
     pub fn escape_names(&mut self, escaping: Escaping) {
         self.escaping = escaping;
+        self.prefix.forget();
     }
 
     /// Puts labels before those of every series that follows; no series may have a label of the same name.
     pub fn constant_labels(&mut self, labels: LabelText) {
         self.constant = labels;
+        self.prefix = Prefix::default();
     }
 
     /// Begins a family.
@@ -83,6 +97,7 @@ impl Writer {
         };
         base.clone_into(&mut self.name);
         self.plain_name = is_legacy_metric_name(&self.name);
+        self.prefix.forget();
         self.kind = kind;
         let unit = if self.takes_unit(unit) { unit } else { "" };
         if self.format == Format::Protobuf {
@@ -121,18 +136,23 @@ impl Writer {
     /// Writes a counter.
     ///
     /// Units: `created` in seconds since the epoch.
-    pub fn counter(
+    #[inline]
+    pub fn counter<'l>(
         &mut self,
-        labels: &LabelText,
+        labels: impl Into<LabelSlice<'l>>,
         value: Number,
         created: Option<f64>,
         exemplar: Option<&Exemplar>,
     ) {
+        let labels = labels.into();
         if self.format == Format::Protobuf {
             self.list_labels(labels);
             return self.protobuf_counter(value, created, exemplar);
         }
         let suffix = if self.format == Format::OpenMetrics { "_total" } else { "" };
+        if exemplar.is_none() && created.is_none() {
+            return self.sample(suffix, labels, None, value, None);
+        }
         self.series(suffix, labels, None);
         self.push(" ");
         self.number(value);
@@ -145,7 +165,9 @@ impl Writer {
     }
 
     /// Writes a gauge, or a sample of unknown type.
-    pub fn gauge(&mut self, labels: &LabelText, value: f64) {
+    #[inline]
+    pub fn gauge<'l>(&mut self, labels: impl Into<LabelSlice<'l>>, value: f64) {
+        let labels = labels.into();
         if self.format == Format::Protobuf {
             self.list_labels(labels);
             return self.protobuf_gauge(value);
@@ -154,7 +176,8 @@ impl Writer {
     }
 
     /// Writes an info metric, whose labels are its content.
-    pub fn info(&mut self, labels: &LabelText) {
+    pub fn info<'l>(&mut self, labels: impl Into<LabelSlice<'l>>) {
+        let labels = labels.into();
         if self.format == Format::Protobuf {
             return self.gauge(labels, 1.0);
         }
@@ -163,9 +186,10 @@ impl Writer {
     }
 
     /// Writes a state set: a series for each state, with the state in a label of the family's name.
-    pub fn state_set(&mut self, labels: &LabelText, states: &[(&str, bool)]) {
+    pub fn state_set<'l>(&mut self, labels: impl Into<LabelSlice<'l>>, states: &[(&str, bool)]) {
+        let labels = labels.into();
         for (state, is_set) in states {
-            let mut labels = labels.clone();
+            let mut labels = labels.to_text();
             labels.push(&self.name, state);
             self.gauge(&labels, f64::from(u8::from(*is_set)));
         }
@@ -179,19 +203,25 @@ impl Writer {
     /// Writes a classic histogram, or gauge histogram, as the family is.
     ///
     /// Units: `created` in seconds since the epoch.
-    pub fn histogram(&mut self, labels: &LabelText, point: HistogramPoint<'_>, created: Option<f64>) {
-        self.classic(labels, &Classic::of_point(point), created);
+    pub fn histogram<'l>(
+        &mut self,
+        labels: impl Into<LabelSlice<'l>>,
+        point: HistogramPoint<'_>,
+        created: Option<f64>,
+    ) {
+        self.classic(labels.into(), &Classic::of_point(point), created);
     }
 
     /// Writes a native histogram, or gauge histogram, as the family is.
     ///
     /// Units: `created` in seconds since the epoch.
-    pub fn native_histogram(
+    pub fn native_histogram<'l>(
         &mut self,
-        labels: &LabelText,
+        labels: impl Into<LabelSlice<'l>>,
         point: NativeHistogramPoint<'_>,
         created: Option<f64>,
     ) {
+        let labels = labels.into();
         let (is_custom, sum) = match point.histogram {
             NativeHistogram::Int(h) => (h.uses_custom_buckets(), h.sum),
             NativeHistogram::Float(h) => (h.uses_custom_buckets(), h.sum),
@@ -214,7 +244,7 @@ impl Writer {
         }
     }
 
-    fn classic(&mut self, labels: &LabelText, classic: &Classic<'_>, created: Option<f64>) {
+    fn classic(&mut self, labels: LabelSlice<'_>, classic: &Classic<'_>, created: Option<f64>) {
         match self.format {
             Format::Protobuf => {
                 self.list_labels(labels);
@@ -223,9 +253,7 @@ impl Writer {
             Format::OpenMetrics2 => return self.composite_histogram(labels, Some(classic), None, created),
             Format::Text | Format::OpenMetrics => {}
         }
-        for (bound, cumulative, exemplar) in classic.buckets() {
-            self.sample("_bucket", labels, Some(("le", bound)), cumulative, exemplar);
-        }
+        self.bucket_lines(labels, classic);
         let gauge = self.kind == MetricType::GaugeHistogram && self.format == Format::OpenMetrics;
         let (sum, count) = if gauge { ("_gsum", "_gcount") } else { ("_sum", "_count") };
         if gauge || self.format == Format::Text || !classic.has_negative_bounds() {
@@ -238,7 +266,13 @@ impl Writer {
     /// Writes a summary.
     ///
     /// Units: `created` in seconds since the epoch.
-    pub fn summary(&mut self, labels: &LabelText, point: SummaryPoint<'_>, created: Option<f64>) {
+    pub fn summary<'l>(
+        &mut self,
+        labels: impl Into<LabelSlice<'l>>,
+        point: SummaryPoint<'_>,
+        created: Option<f64>,
+    ) {
+        let labels = labels.into();
         match self.format {
             Format::Protobuf => {
                 self.list_labels(labels);
@@ -292,7 +326,7 @@ impl Writer {
         self.push("\n");
     }
 
-    fn created(&mut self, labels: &LabelText, created: Option<f64>) {
+    fn created(&mut self, labels: LabelSlice<'_>, created: Option<f64>) {
         if let (Format::OpenMetrics, Some(t)) = (self.format, created) {
             self.sample("_created", labels, None, Number::Float(t), None);
         }
@@ -321,82 +355,35 @@ impl Writer {
         }
     }
 
-    fn sample(
-        &mut self,
-        suffix: &str,
-        labels: &LabelText,
-        number: Option<(&str, f64)>,
-        value: Number,
-        exemplar: Option<&Exemplar>,
-    ) {
-        self.series(suffix, labels, number);
-        self.push(" ");
-        self.number(value);
-        if let Some(exemplar) = exemplar {
-            self.exemplar(exemplar);
-        }
-        self.push("\n");
+    /// Tells whether label names have to be written anew for this scraper.
+    #[inline]
+    fn needs_escaping(&self, labels: LabelSlice<'_>) -> bool {
+        labels.has_quoted_name() && self.escaping != Escaping::AllowUtf8
     }
 
-    fn series(&mut self, suffix: &str, labels: &LabelText, number: Option<(&str, f64)>) {
-        if self.plain_name {
-            self.out.extend_from_slice(self.name.as_bytes());
-            self.push(suffix);
+    /// Writes a label list, without braces, as the scraper wants its names.
+    fn escaped<'l>(&self, labels: LabelSlice<'l>) -> Cow<'l, str> {
+        if !self.needs_escaping(labels) {
+            return Cow::Borrowed(labels.as_str());
         }
-        let no_labels = labels.as_str().is_empty() && self.constant.as_str().is_empty();
-        if self.plain_name && no_labels && number.is_none() {
-            return;
+        let mut escaped = LabelText::default();
+        for (name, value) in LabelIter::of_list(&format!("{{{}}}", labels.as_str())) {
+            escaped.push(&self.escaping.escape_label(&name), &value);
         }
-        self.push("{");
-        let start = self.out.len();
-        if !self.plain_name {
-            let mut quoted = String::new();
-            push_quoted(&mut quoted, &[self.name.as_str(), suffix].concat());
-            self.push(&quoted);
-        }
-        if self.needs_escaping(labels) {
-            self.list_labels(labels);
-            let inner = &self.label_list[1..self.label_list.len() - 1];
-            push_part(&mut self.out, start, inner);
-        } else {
-            push_part(&mut self.out, start, self.constant.as_str());
-            push_part(&mut self.out, start, labels.as_str());
-        }
-        if let Some((name, number)) = number {
-            push_part(&mut self.out, start, name);
-            self.push("=\"");
-            if self.format == Format::OpenMetrics {
-                self.number_with_point(number);
-            } else {
-                self.push(&float::format_g(number));
-            }
-            self.push("\"");
-        }
-        self.push("}");
-    }
-
-    fn needs_escaping(&self, labels: &LabelText) -> bool {
-        self.escaping != Escaping::AllowUtf8 && (labels.has_quoted_name() || self.constant.has_quoted_name())
+        Cow::Owned(escaped.into_string())
     }
 
     /// Puts all labels of the series, braced and escaped, into `label_list`.
-    fn list_labels(&mut self, labels: &LabelText) {
+    fn list_labels(&mut self, labels: LabelSlice<'_>) {
         let mut list = std::mem::take(&mut self.label_list);
         list.clear();
         list.push('{');
-        list.push_str(self.constant.as_str());
-        if list.len() > 1 && !labels.as_str().is_empty() {
+        list.push_str(&self.escaped(LabelSlice::from(&self.constant)));
+        if list.len() > 1 && !labels.is_empty() {
             list.push(',');
         }
-        list.push_str(labels.as_str());
+        list.push_str(&self.escaped(labels));
         list.push('}');
-        if self.needs_escaping(labels) {
-            let mut escaped = LabelText::default();
-            for (name, value) in LabelIter::of_list(&list) {
-                escaped.push(&self.escaping.escape(&name), &value);
-            }
-            list = format!("{{{}}}", escaped.as_str());
-        }
         self.label_list = list;
     }
 
@@ -404,52 +391,6 @@ impl Writer {
         let mut text = String::new();
         push_float_with_point(&mut text, v);
         self.push(&text);
-    }
-
-    fn number(&mut self, value: Number) {
-        match value {
-            Number::Int(v) => push_integer(&mut self.out, v),
-            Number::Float(v) if v.fract() == 0.0 && v.is_sign_positive() && v < INTEGER_MAX => {
-                push_integer(&mut self.out, v as u64);
-            }
-            Number::Float(v) => self.push(&float::format_g(v)),
-        }
-    }
-}
-
-/// Appends a part of a label list that begins at `start`, after a comma where one is needed.
-fn push_part(out: &mut Vec<u8>, start: usize, part: &str) {
-    if !part.is_empty() {
-        if out.len() > start {
-            out.push(b',');
-        }
-        out.extend_from_slice(part.as_bytes());
-    }
-}
-
-/// Below this every whole float is written with plain digits, which any reader takes and a person reads more easily.
-const INTEGER_MAX: f64 = 1e15;
-
-fn push_integer(out: &mut Vec<u8>, mut v: u64) {
-    let mut digits = [0u8; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (v % 10) as u8;
-        v /= 10;
-        if v == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
-}
-
-/// Writes a float as OpenMetrics wants it in `le` and `quantile`: always with a point or an exponent.
-pub(crate) fn push_float_with_point(out: &mut String, v: f64) {
-    let start = out.len();
-    out.push_str(&float::format_g(v));
-    if v.is_finite() && !out[start..].contains(['.', 'e']) {
-        out.push_str(".0");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Registration with everything that a metric may have.
 
+use std::time::Duration;
+
 use promflow_model::MetricType;
 
 use crate::desc::{Desc, Shape};
@@ -8,7 +10,8 @@ use crate::family::Family;
 use crate::gauge::GaugeMode;
 use crate::metric::Metric;
 use crate::native::Native;
-use crate::ranked::{Keep, RankedCounter, RankedGauge};
+use crate::quantiles::QuantileShape;
+use crate::ranked::{GROUPS_MAX, Keep, RankedCounter, RankedGauge, RankedShape};
 use crate::registry::Registry;
 use crate::{Counter, Gauge, Histogram, StateSet, Summary};
 
@@ -56,6 +59,25 @@ impl<'a> MetricBuilder<'a> {
         self
     }
 
+    /// Gives a summary quantiles of what was observed lately: see [`MetricBuilder::max_age`].
+    ///
+    /// A quantile is at most 2.2 % off. A series takes up to 5 KiB for each span of eight powers of two in which it has
+    /// observations.
+    pub fn quantiles(mut self, quantiles: &[f64]) -> Self {
+        let mut sorted = quantiles.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        sorted.dedup();
+        self.shape.quantiles.get_or_insert_with(QuantileShape::default).quantiles = sorted.into();
+        self
+    }
+
+    /// Says how old the observations are at most of which a summary's quantiles are made, ten minutes unless told
+    /// otherwise; they go in fifths of that age.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.shape.quantiles.get_or_insert_with(QuantileShape::default).max_age_ms = age.as_millis() as u64;
+        self
+    }
+
     /// Says how a gauge of several processes is put together.
     pub fn mode(mut self, mode: GaugeMode) -> Self {
         self.shape.mode = mode;
@@ -89,9 +111,9 @@ impl<'a> MetricBuilder<'a> {
         self.register()
     }
 
-    /// Registers a summary without quantiles.
+    /// Registers a summary.
     ///
-    /// Errors: as [`MetricBuilder::counter`].
+    /// Errors: as [`MetricBuilder::counter`], and quantiles that are not between 0 and 1.
     pub fn summary(self) -> Result<Family<Summary>, RegisterError> {
         self.register()
     }
@@ -106,22 +128,25 @@ impl<'a> MetricBuilder<'a> {
 
     /// Registers a counter that shows, of one label, the `k` values that count most, and all others together.
     ///
-    /// Errors: as [`MetricBuilder::counter`], and a label that the metric does not have; a ranked metric is registered once.
-    pub fn ranked_counter(self, label: &str, k: usize) -> Result<RankedCounter, RegisterError> {
+    /// Errors: as [`MetricBuilder::counter`], and a label that the metric does not have.
+    pub fn ranked_counter(mut self, label: &str, k: usize) -> Result<RankedCounter, RegisterError> {
         let place = self.place(label)?;
-        let ranked = RankedCounter::new(self.desc(MetricType::Counter)?, place, k);
-        self.registry.register_collector(ranked.clone())?;
-        Ok(ranked)
+        self.shape.ranked = Some(RankedShape::new(place, Keep::Largest(k)));
+        Ok(RankedCounter::new(self.register_groups()?))
     }
 
     /// Registers a gauge that shows, of one label, the largest or the smallest values.
     ///
     /// Errors: as [`MetricBuilder::ranked_counter`].
-    pub fn ranked_gauge(self, label: &str, keep: Keep) -> Result<RankedGauge, RegisterError> {
+    pub fn ranked_gauge(mut self, label: &str, keep: Keep) -> Result<RankedGauge, RegisterError> {
         let place = self.place(label)?;
-        let ranked = RankedGauge::new(self.desc(MetricType::Gauge)?, place, keep);
-        self.registry.register_collector(ranked.clone())?;
-        Ok(ranked)
+        self.shape.ranked = Some(RankedShape::new(place, keep));
+        Ok(RankedGauge::new(self.register_groups()?))
+    }
+
+    fn register_groups<M: Metric>(mut self) -> Result<Family<M>, RegisterError> {
+        self.series_limit = Some(self.series_limit.unwrap_or(GROUPS_MAX));
+        self.register()
     }
 
     fn place(&self, label: &str) -> Result<usize, RegisterError> {

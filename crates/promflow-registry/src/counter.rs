@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promflow_exposition::{Number, Writer};
+use promflow_exposition::{LabelSlice, Number, Writer};
 use promflow_model::MetricType;
 
 use crate::desc::Shape;
@@ -15,6 +15,8 @@ use crate::sync::{AtomicU64, Ordering};
 
 const WHOLE: usize = 1;
 const FRACTION: usize = 2;
+/// Whether an exemplar was ever kept: so a page need not look at anything but this line.
+const HAS_EXEMPLAR: usize = 3;
 
 /// A value that only goes up.
 ///
@@ -63,7 +65,11 @@ impl Counter {
     /// counter goes up all the same.
     pub fn inc_with_exemplar(&self, labels: &[(&str, &str)]) -> bool {
         self.inc();
-        exemplar::keep(self.cell.series(), 0, 1, 1.0, labels)
+        let kept = exemplar::keep(self.cell.series(), 0, 1, 1.0, labels);
+        if kept {
+            self.cell.head()[HAS_EXEMPLAR].store(1, Ordering::Release);
+        }
+        kept
     }
 
     /// Raises the counter to a total that is counted elsewhere, such as by the kernel; a lower total changes nothing.
@@ -135,8 +141,11 @@ impl Metric for Counter {
         &self.cell
     }
 
-    fn write(&self, writer: &mut Writer, created: Option<f64>) {
-        let exemplar = exemplar::read(self.cell.series(), 0);
-        writer.counter(self.cell.labels(), self.number(), created, exemplar.as_ref());
+    fn write(&self, writer: &mut Writer, labels: LabelSlice<'_>, created: Option<f64>) {
+        let exemplar = match self.cell.head()[HAS_EXEMPLAR].load(Ordering::Acquire) {
+            0 => None,
+            _ => exemplar::read(self.cell.series(), 0),
+        };
+        writer.counter(labels, self.number(), created, exemplar.as_ref());
     }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use promflow_model::{BUCKET_LABEL, MetricType, QUANTILE_LABEL, is_legacy_label_name, is_legacy_metric_name};
+use promflow_exposition::Escaping;
+use promflow_model::{BUCKET_LABEL, MetricType, QUANTILE_LABEL};
 
 use crate::error::{RegisterError, RegisterErrorKind};
 use crate::gauge::GaugeMode;
 use crate::native::NativeShape;
+use crate::quantiles::QuantileShape;
+use crate::ranked::RankedShape;
 
 /// States that a state set may have: one bit of a word for each.
 const STATES_MAX: usize = 64;
@@ -18,6 +21,7 @@ pub(crate) struct Desc {
     pub(crate) help: String,
     pub(crate) unit: String,
     pub(crate) kind: MetricType,
+    /// The labels that tell the series of the family apart; a ranked one is not among them.
     pub(crate) labels: Vec<String>,
     pub(crate) shape: Arc<Shape>,
 }
@@ -29,6 +33,8 @@ pub struct Shape {
     pub(crate) native: Option<NativeShape>,
     pub(crate) mode: GaugeMode,
     pub(crate) states: Vec<String>,
+    pub(crate) quantiles: Option<QuantileShape>,
+    pub(crate) ranked: Option<RankedShape>,
 }
 
 impl Desc {
@@ -43,7 +49,7 @@ impl Desc {
         shape: Shape,
     ) -> Result<Self, RegisterError> {
         let refuse = |kind| Err(RegisterError { metric: name.to_owned(), kind });
-        if !is_legacy_metric_name(name) {
+        if name.is_empty() {
             return refuse(RegisterErrorKind::InvalidName);
         }
         if help.is_empty() {
@@ -60,6 +66,9 @@ impl Desc {
         if kind == MetricType::Histogram && !usable {
             return refuse(RegisterErrorKind::InvalidBuckets);
         }
+        if shape.quantiles.as_ref().is_some_and(|q| !q.is_usable()) {
+            return refuse(RegisterErrorKind::InvalidQuantiles);
+        }
         let distinct = |i: usize| !shape.states[..i].contains(&shape.states[i]);
         let states = 1..=STATES_MAX;
         if kind == MetricType::StateSet
@@ -68,14 +77,28 @@ impl Desc {
             return refuse(RegisterErrorKind::InvalidStates);
         }
         let bounds = bounds.into();
+        let mut labels: Vec<String> = labels.iter().map(|l| (*l).to_owned()).collect();
+        let quantiles = shape.quantiles.filter(|q| !q.quantiles.is_empty());
+        let ranked = shape.ranked.map(|ranked| RankedShape { names: labels.clone(), ..ranked });
+        if let Some(ranked) = &ranked {
+            if ranked.place >= labels.len() {
+                return refuse(RegisterErrorKind::MissingLabel(String::new()));
+            }
+            labels.remove(ranked.place);
+        }
         Ok(Self {
             name: name.to_owned(),
             help: help.to_owned(),
             unit: String::new(),
             kind,
-            labels: labels.iter().map(|l| (*l).to_owned()).collect(),
-            shape: Arc::new(Shape { bounds, ..shape }),
+            labels,
+            shape: Arc::new(Shape { bounds, quantiles, ranked, ..shape }),
         })
+    }
+
+    /// Returns all label names, a ranked one among them.
+    pub(crate) fn all_labels(&self) -> &[String] {
+        self.shape.ranked.as_ref().map_or(&self.labels, |ranked| &ranked.names)
     }
 
     /// Gives the metric a unit, with which its name has to end.
@@ -113,8 +136,8 @@ impl Desc {
         let (ours, theirs) = (&*self.shape, &*requested.shape);
         if self.kind != requested.kind {
             conflict("type", self.kind.as_str().to_owned(), requested.kind.as_str().to_owned())
-        } else if self.labels != requested.labels {
-            conflict("labels", debug(&self.labels), debug(&requested.labels))
+        } else if self.all_labels() != requested.all_labels() {
+            conflict("labels", debug(&self.all_labels()), debug(&requested.all_labels()))
         } else if ours.bounds != theirs.bounds {
             conflict("buckets", debug(&ours.bounds), debug(&theirs.bounds))
         } else if ours.native != theirs.native {
@@ -123,6 +146,11 @@ impl Desc {
             conflict("mode", debug(&ours.mode), debug(&theirs.mode))
         } else if ours.states != theirs.states {
             conflict("states", debug(&ours.states), debug(&theirs.states))
+        } else if ours.quantiles != theirs.quantiles {
+            conflict("quantiles", debug(&ours.quantiles), debug(&theirs.quantiles))
+        } else if ours.ranked != theirs.ranked {
+            let ranking = |shape: &Shape| shape.ranked.as_ref().map(|r| (r.names[r.place].clone(), r.keep));
+            conflict("ranking", debug(&ranking(ours)), debug(&ranking(theirs)))
         } else if self.unit != requested.unit {
             conflict("unit", debug(&self.unit), debug(&requested.unit))
         } else if self.help != requested.help {
@@ -133,19 +161,25 @@ impl Desc {
     }
 }
 
+/// Writes a name as readers see it that know classic names alone: two names that are one for them cannot stand on a page.
+pub(crate) fn classic(name: &str) -> String {
+    Escaping::Underscores.escape(name).into_owned()
+}
+
 fn wrong_label(name: &str, kind: MetricType, labels: &[&str]) -> Option<RegisterErrorKind> {
+    let classic = |label: &str| Escaping::Underscores.escape_label(label).into_owned();
     for (i, label) in labels.iter().enumerate() {
         let reserved = label.starts_with("__")
             || *label == BUCKET_LABEL && kind == MetricType::Histogram
             || *label == QUANTILE_LABEL && kind == MetricType::Summary
             || *label == name && kind == MetricType::StateSet;
-        if !is_legacy_label_name(label) {
+        if label.is_empty() {
             return Some(RegisterErrorKind::InvalidLabel((*label).to_owned()));
         }
         if reserved {
             return Some(RegisterErrorKind::ReservedLabel((*label).to_owned()));
         }
-        if labels[..i].contains(label) {
+        if labels[..i].iter().any(|other| classic(other) == classic(label)) {
             return Some(RegisterErrorKind::RepeatedLabel((*label).to_owned()));
         }
     }

@@ -17,13 +17,13 @@ pub struct RegisterError {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RegisterErrorKind {
-    /// The name is none that text 0.0.4 can carry.
+    /// The name is empty.
     InvalidName,
-    /// A label name is none that text 0.0.4 can carry.
+    /// A label name is empty.
     InvalidLabel(String),
     /// A label name that has a meaning of its own.
     ReservedLabel(String),
-    /// A label name stands twice.
+    /// A label name stands twice, or is another one's once it is escaped.
     RepeatedLabel(String),
     /// The metric has a label that is also a default label of the registry.
     DefaultLabel(String),
@@ -35,6 +35,8 @@ pub enum RegisterErrorKind {
     InvalidUnit(String),
     /// Bucket bounds are not finite and increasing, or there are none.
     InvalidBuckets,
+    /// A quantile is not between 0 and 1.
+    InvalidQuantiles,
     /// The states of a state set are none, more than 64, or not distinct.
     InvalidStates,
     /// The name is taken by a metric that differs.
@@ -62,10 +64,8 @@ impl fmt::Display for RegisterError {
         use RegisterErrorKind as Kind;
         write!(f, "cannot register metric {:?}: ", self.metric)?;
         match &self.kind {
-            Kind::InvalidName if self.metric.is_empty() => f.write_str("the name is empty"),
-            Kind::InvalidName => f.write_str("not supported yet: UTF-8 metric names"),
-            Kind::InvalidLabel(name) if name.is_empty() => f.write_str("a label name is empty"),
-            Kind::InvalidLabel(name) => write!(f, "label {name:?}: not supported yet: UTF-8 label names"),
+            Kind::InvalidName => f.write_str("the name is empty"),
+            Kind::InvalidLabel(_) => f.write_str("a label name is empty"),
             Kind::ReservedLabel(name) => write!(f, "label name {name:?} is reserved"),
             Kind::RepeatedLabel(name) => write!(f, "label name {name:?} stands twice"),
             Kind::DefaultLabel(name) => write!(f, "label name {name:?} is a default label of the registry"),
@@ -73,6 +73,7 @@ impl fmt::Display for RegisterError {
             Kind::EmptyHelp => f.write_str("the help text is empty"),
             Kind::InvalidUnit(unit) => write!(f, "the name does not end with its unit {unit:?}"),
             Kind::InvalidBuckets => f.write_str("bucket bounds must be finite, increasing and at least one"),
+            Kind::InvalidQuantiles => f.write_str("quantiles must be between 0 and 1"),
             Kind::InvalidStates => f.write_str("states must be distinct, at least one and at most 64"),
             Kind::Conflict { what, registered, requested } => {
                 write!(f, "it is registered with {what} {registered}, not {requested}")

@@ -64,9 +64,7 @@ pub(crate) fn keep(series: &Series, slot: usize, slots: usize, value: f64, label
 }
 
 /// Reads the exemplar of a bucket, unless it is being written.
-#[inline]
 pub(crate) fn read(series: &Series, slot: usize) -> Option<Exemplar> {
-    // Most series have none: that is asked without a call.
     series.extension(EXTENSION).and_then(|block| read_slot(block, slot))
 }
 

@@ -1,6 +1,7 @@
 //! A metric with its label names.
 
 mod removal;
+mod sorted;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -23,6 +24,7 @@ use crate::shared::REMOVALS;
 use crate::sync::{AtomicU64, AtomicUsize, OnceLock, Ordering};
 use crate::table::{Entry, Table};
 use removal::Watched;
+use sorted::Sorted;
 
 /// The label value of the series that takes what is beyond a family's limit.
 pub const OVERFLOW: &str = "__other__";
@@ -61,7 +63,7 @@ pub(crate) struct Inner<M> {
     guards: OnceLock<Guards>,
     warned: AtomicBool,
     /// All cells sorted by labels, as they were when somebody last wrote a page.
-    sorted: Mutex<Arc<[M]>>,
+    sorted: Mutex<Arc<Sorted<M>>>,
     watched: Mutex<Watched>,
 }
 
@@ -96,7 +98,7 @@ impl<M: Metric> Family<M> {
             overflow_key,
             guards: OnceLock::new(),
             warned: AtomicBool::new(false),
-            sorted: Mutex::new(Vec::new().into()),
+            sorted: Mutex::default(),
             watched: Mutex::default(),
         }))
     }
@@ -145,7 +147,16 @@ impl<M: Metric> Family<M> {
     /// Cost: a hash of the values and, usually, one comparison; no lock and no allocation for a series that exists.
     #[inline]
     pub fn with(&self, values: &[&str]) -> &M {
-        self.try_with(values).unwrap_or_else(|e| panic!("{e}"))
+        match self.find_known(values) {
+            Some(metric) => metric,
+            None => self.find_or_panic(values),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_or_panic(&self, values: &[&str]) -> &M {
+        self.find_or_overflow(values).unwrap_or_else(|e| panic!("{e}"))
     }
 
     /// Finds the series of these label values, as [`Family::with`].
@@ -153,6 +164,27 @@ impl<M: Metric> Family<M> {
     /// Errors: the number of values is not that of the label names.
     #[inline]
     pub fn try_with(&self, values: &[&str]) -> Result<&M, LabelCountError> {
+        match self.find_known(values) {
+            Some(metric) => Ok(metric),
+            None => self.find_or_overflow(values),
+        }
+    }
+
+    /// Finds a series that is on the page, where no label has a guard: what nearly every lookup is. Whatever else there
+    /// is to ask is asked when this finds nothing.
+    #[inline]
+    fn find_known(&self, values: &[&str]) -> Option<&M> {
+        let inner = &*self.0;
+        if values.len() != inner.desc.labels.len() || inner.guards.get().is_some() {
+            return None;
+        }
+        let entry = inner.table.get(inner.table.hash(values), values)?;
+        (entry.is_alive() && self.is_current()).then_some(&entry.metric)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_or_overflow(&self, values: &[&str]) -> Result<&M, LabelCountError> {
         Ok(match self.find(values, self.0.limit.load(Ordering::Relaxed))? {
             Some(metric) => metric,
             None => self.overflow(),
@@ -184,7 +216,6 @@ impl<M: Metric> Family<M> {
         self.find(values, usize::MAX).unwrap_or_else(|e| panic!("{e}")).unwrap_or_else(|| self.overflow())
     }
 
-    #[inline]
     fn find(&self, values: &[&str], limit: usize) -> Result<Option<&M>, LabelCountError> {
         let inner = &*self.0;
         if values.len() != inner.desc.labels.len() {
@@ -200,7 +231,6 @@ impl<M: Metric> Family<M> {
         }
     }
 
-    #[inline]
     fn find_guarded(&self, values: &[&str], limit: usize) -> Option<&M> {
         let hash = self.0.table.hash(values);
         match self.0.table.get(hash, values) {
@@ -427,7 +457,7 @@ impl<M: Metric> Family<M> {
 
     /// Calls a function with the label values and the handle of each series on the page, in the order of the page.
     pub fn for_each(&self, mut visit: impl FnMut(&[&str], &M)) {
-        for metric in self.sorted().iter().filter(|metric| metric.cell().is_alive()) {
+        for metric in self.sorted().cells().iter().filter(|metric| metric.cell().is_alive()) {
             if let Some(values) = unpack(&metric.cell().series().packed) {
                 visit(&values, metric);
             }
@@ -437,15 +467,11 @@ impl<M: Metric> Family<M> {
     /// Returns all cells, sorted by labels.
     ///
     /// Nobody who counts waits, nor does a second page: when one is sorting, the other sorts for itself.
-    fn sorted(&self) -> Arc<[M]> {
+    fn sorted(&self) -> Arc<Sorted<M>> {
         let inner = &*self.0;
-        let sort = || {
-            let mut cells: Vec<M> = inner.table.iter().map(|entry| entry.metric.clone()).collect();
-            cells.sort_by(|a, b| a.cell().labels().as_str().cmp(b.cell().labels().as_str()));
-            Arc::from(cells)
-        };
+        let sort = || Arc::new(Sorted::new(inner.table.iter().map(|entry| entry.metric.clone()).collect()));
         let Ok(mut cache) = inner.sorted.try_lock() else { return sort() };
-        if cache.len() != inner.table.len() {
+        if cache.cells().len() != inner.table.len() {
             *cache = sort();
         }
         cache.clone()
@@ -454,20 +480,22 @@ impl<M: Metric> Family<M> {
     pub(crate) fn write(&self, writer: &mut Writer) {
         let desc = &self.0.desc;
         let mut begun = false;
-        for metrics in self.sorted().chunks(AHEAD) {
+        let sorted = self.sorted();
+        let mut series = sorted.series();
+        for metrics in sorted.cells().chunks(AHEAD) {
             // The cells are in the order of their birth, so nearly each is a miss of the cache: asking for many at
             // once lets the processor fetch them at the same time.
             let mut lives = [Life::Absent; AHEAD];
             for (life, metric) in lives.iter_mut().zip(metrics) {
                 *life = metric.cell().life();
             }
-            for (metric, life) in metrics.iter().zip(lives) {
+            for ((metric, labels), life) in series.by_ref().take(metrics.len()).zip(lives) {
                 let Life::Born(born) = life else { continue };
                 if !begun {
                     begun = true;
                     writer.family(&desc.name, M::KIND, &desc.unit, &desc.help);
                 }
-                metric.write(writer, self.0.setting.created.then_some(born));
+                metric.write(writer, labels, self.0.setting.created.then_some(born));
             }
         }
     }
@@ -476,3 +504,6 @@ impl<M: Metric> Family<M> {
 fn now_bits() -> u64 {
     seconds_since_epoch().to_bits()
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests;

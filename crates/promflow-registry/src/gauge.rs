@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use promflow_exposition::{LabelText, Writer};
+use promflow_exposition::{LabelSlice, Writer};
 use promflow_model::MetricType;
 
 use crate::counter::add_f64;
@@ -191,18 +191,18 @@ impl Metric for Gauge {
         &self.cell
     }
 
-    fn write(&self, writer: &mut Writer, _: Option<f64>) {
+    fn write(&self, writer: &mut Writer, labels: LabelSlice<'_>, _: Option<f64>) {
         let series = self.cell.series();
         if self.slots.is_none() {
-            writer.gauge(self.cell.labels(), self.value());
+            writer.gauge(labels, self.value());
         } else if matches!(series.shape.mode, GaugeMode::All | GaugeMode::LiveAll) {
             for (pid, value) in process_slots::by_process(series) {
-                let mut labels: LabelText = self.cell.labels().clone();
+                let mut labels = labels.to_text();
                 labels.push("pid", &pid.to_string());
                 writer.gauge(&labels, value);
             }
         } else if let Some(value) = process_slots::combined(series) {
-            writer.gauge(self.cell.labels(), value);
+            writer.gauge(labels, value);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The hash of label values.
 //!
 //! As foldhash's, by multiplying and folding with a secret that differs from run to run, but inlined for the few short
-//! texts that label values are, and with the values hashed beside each other rather than one after the other: that is
-//! a fifth of the time of a lookup. Equal hashes cost a comparison, nothing else.
+//! texts that label values are, with the values hashed beside each other rather than one after the other, and without a
+//! branch for each length: that is a third of the time of a lookup. Equal hashes cost a comparison, nothing else.
 
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::RandomState;
 
-const WORD: usize = size_of::<u64>();
+use crate::words::{MIDDLE, SHORT, WORD, cover, pairs};
 
 /// Secrets of a table.
 pub(crate) struct Seeds([u64; 2]);
@@ -38,19 +38,16 @@ impl Seeds {
 #[inline]
 fn hash_one(bytes: &[u8], first: u64, second: u64) -> u64 {
     let seed = first ^ (bytes.len() as u64) << 56;
-    if bytes.len() > 2 * WORD {
-        return hash_long(bytes, seed, second);
-    }
-    let (low, high) = if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
-    } else if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail)))
-    } else if let [head, .., tail] = bytes {
-        (u64::from(*head) | u64::from(*tail) << 8, u64::from(bytes[bytes.len() / 2]))
+    if MIDDLE.contains(&bytes.len()) {
+        let [a, b, c, d] = cover::<WORD>(bytes).map(u64::from_le_bytes);
+        fold(a ^ seed, b ^ second).rotate_left(17) ^ fold(c ^ second, d ^ seed)
+    } else if SHORT.contains(&bytes.len()) {
+        fold(pairs(bytes) ^ seed, second)
+    } else if bytes.len() > *MIDDLE.end() {
+        hash_long(bytes, seed, second)
     } else {
-        (bytes.first().map_or(0, |byte| u64::from(*byte)), 0)
-    };
-    fold(low ^ seed, high ^ second)
+        fold(bytes.first().map_or(0, |byte| u64::from(*byte)) ^ seed, second)
+    }
 }
 
 #[inline]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use promflow_exposition::{HistogramPoint, NativeHistogramPoint, Writer};
+use promflow_exposition::{HistogramPoint, LabelSlice, NativeHistogramPoint, Writer};
 use promflow_model::MetricType;
 use promflow_model::histogram::NativeHistogram;
 
@@ -165,7 +165,7 @@ impl Metric for Histogram {
         &self.cell
     }
 
-    fn write(&self, writer: &mut Writer, created: Option<f64>) {
+    fn write(&self, writer: &mut Writer, labels: LabelSlice<'_>, created: Option<f64>) {
         let series = self.cell.series();
         let counts = self.bucket_counts();
         let exemplars: Vec<_> = match series.extension(exemplar::EXTENSION) {
@@ -175,12 +175,12 @@ impl Metric for Histogram {
         let point =
             HistogramPoint { bounds: &self.bounds, counts: &counts, sum: self.sum(), exemplars: &exemplars };
         if !self.native || !writer.has_native_histograms() {
-            return writer.histogram(self.cell.labels(), point, created);
+            return writer.histogram(labels, point, created);
         }
         let histogram = NativeHistogram::Int(self.native().to_model());
         let exemplars: Vec<_> = exemplars.iter().flatten().cloned().collect();
         let classic = (!self.bounds.is_empty()).then_some(point);
         let native = NativeHistogramPoint { histogram: &histogram, classic, exemplars: &exemplars };
-        writer.native_histogram(self.cell.labels(), native, created);
+        writer.native_histogram(labels, native, created);
     }
 }

@@ -45,6 +45,7 @@ mod memory;
 mod metric;
 mod native;
 mod process_slots;
+mod quantiles;
 mod ranked;
 mod registry;
 #[cfg(all(test, shuttle))]
@@ -56,6 +57,7 @@ mod stripe;
 mod summary;
 mod sync;
 mod table;
+mod words;
 
 pub use builder::MetricBuilder;
 pub use collector::Collector;
@@ -68,7 +70,7 @@ pub use histogram::{Histogram, Timer};
 pub use label_set::LabelSet;
 pub use metric::Metric;
 pub use native::{Native, NativeSnapshot, SCHEMA_CUSTOM, SCHEMA_MAX, SCHEMA_MIN};
-pub use promflow_exposition::{Format, LabelText, Number, Writer};
+pub use promflow_exposition::{Escaping, Format, LabelText, Number, Writer};
 pub use ranked::{Keep, RankedCounter, RankedGauge};
 pub use registry::{DEFAULT_SERIES_LIMIT, Options, Registry};
 pub use shared::{ArenaError, ArenaErrorKind, SharedOptions};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promflow_exposition::{LabelText, Writer};
+use promflow_exposition::{LabelSlice, LabelText, Writer};
 use promflow_model::MetricType;
 
 use crate::desc::Shape;
@@ -18,6 +18,8 @@ mod sealed {
     impl Sealed for crate::Summary {}
     impl Sealed for crate::StateSet {}
     impl Sealed for crate::Info {}
+    impl Sealed for crate::ranked::CounterGroup {}
+    impl Sealed for crate::ranked::GaugeGroup {}
 }
 
 /// A handle on one series: [`crate::Counter`], [`crate::Gauge`], [`crate::Histogram`], [`crate::Summary`],
@@ -32,7 +34,7 @@ pub trait Metric: sealed::Sealed + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn cell(&self) -> &Cell;
     #[doc(hidden)]
-    fn write(&self, writer: &mut Writer, created: Option<f64>);
+    fn write(&self, writer: &mut Writer, labels: LabelSlice<'_>, created: Option<f64>);
 }
 
 /// The memory of a series, and what it is.

@@ -229,7 +229,7 @@ pub(crate) fn custom(bounds: &[f64], counts: &[u64], sum: f64) -> NativeSnapshot
 }
 
 /// Finds the bucket of a positive value: the least index whose bound `2^(index * 2^-schema)` is not below it.
-fn index_of(value: f64, schema: i8) -> i32 {
+pub(crate) fn index_of(value: f64, schema: i8) -> i32 {
     if value.is_infinite() {
         return index_of(f64::MAX, schema) + 1;
     }

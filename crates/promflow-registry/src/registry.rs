@@ -1,33 +1,29 @@
 //! The registry.
 
+mod inner;
 mod parts;
+mod register;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, OnceLock, RwLock, Weak};
 use std::time::Duration;
 
 use promflow_exposition::{Format, LabelText, Negotiated, Writer};
-use promflow_model::MetricType;
 
 use crate::arena::Arena;
 use crate::builder::MetricBuilder;
-use crate::collector::{Callback, Collector};
+use crate::collector::Collector;
 use crate::counter::Counter;
 use crate::desc::{Desc, Shape};
 use crate::error::{RegisterError, RegisterErrorKind, Warning};
-use crate::family::{Family, Setting, WarningHook};
-use crate::gauge::Gauge;
-use crate::histogram::Histogram;
-use crate::label_set::LabelSet;
+use crate::family::Family;
 use crate::metric::Metric;
-use crate::series::Home;
-use crate::shared::{ArenaError, Record, Shared, SharedOptions, Sink};
-use crate::state::{Info, StateSet};
+use crate::shared::{ArenaError, Shared, SharedOptions, Sink};
 use crate::stripe;
-use crate::summary::Summary;
-use parts::{AnyFamily, Part, State};
+use inner::Inner;
+use parts::Part;
 
 /// How many series a family may have unless told otherwise.
 pub const DEFAULT_SERIES_LIMIT: usize = 2000;
@@ -53,17 +49,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { series_limit: DEFAULT_SERIES_LIMIT, created_timestamps: false, idle_timeout: None }
     }
-}
-
-struct Inner {
-    options: Options,
-    arena: Arc<Arena>,
-    stripes: usize,
-    state: RwLock<State>,
-    warn: WarningHook,
-    overflowed: OnceLock<Family<Counter>>,
-    /// The length of the last page.
-    page_bytes: AtomicUsize,
 }
 
 /// A set of metrics that are exposed together.
@@ -155,138 +140,6 @@ impl Registry {
         MetricBuilder::new(self, name, help)
     }
 
-    /// Registers a counter; the name of one that is registered alike returns that one.
-    ///
-    /// Panics: where [`Registry::try_counter`] returns an error.
-    pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Family<Counter> {
-        self.try_counter(name, help, labels).unwrap_or_else(|e| panic!("{e}"))
-    }
-
-    /// Registers a counter whose labels are a type: see [`crate::label_set!`].
-    ///
-    /// Panics: where [`Registry::try_counter`] returns an error.
-    pub fn counter_of<L: LabelSet>(&self, name: &str, help: &str) -> Family<Counter> {
-        self.counter(name, help, L::NAMES)
-    }
-
-    /// Registers a gauge; the name of one that is registered alike returns that one.
-    ///
-    /// Panics: where [`Registry::try_gauge`] returns an error.
-    pub fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Family<Gauge> {
-        self.try_gauge(name, help, labels).unwrap_or_else(|e| panic!("{e}"))
-    }
-
-    /// Registers a gauge whose labels are a type.
-    ///
-    /// Panics: where [`Registry::try_gauge`] returns an error.
-    pub fn gauge_of<L: LabelSet>(&self, name: &str, help: &str) -> Family<Gauge> {
-        self.gauge(name, help, L::NAMES)
-    }
-
-    /// Registers a histogram with these upper bounds; the name of one that is registered alike returns that one.
-    ///
-    /// Panics: where [`Registry::try_histogram`] returns an error.
-    pub fn histogram(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> Family<Histogram> {
-        self.try_histogram(name, help, labels, buckets).unwrap_or_else(|e| panic!("{e}"))
-    }
-
-    /// Registers a histogram whose labels are a type.
-    ///
-    /// Panics: where [`Registry::try_histogram`] returns an error.
-    pub fn histogram_of<L: LabelSet>(&self, name: &str, help: &str, buckets: &[f64]) -> Family<Histogram> {
-        self.histogram(name, help, L::NAMES, buckets)
-    }
-
-    /// Registers a summary without quantiles; the name of one that is registered alike returns that one.
-    ///
-    /// Panics: where [`Registry::try_summary`] returns an error.
-    pub fn summary(&self, name: &str, help: &str, labels: &[&str]) -> Family<Summary> {
-        self.try_summary(name, help, labels).unwrap_or_else(|e| panic!("{e}"))
-    }
-
-    /// Registers a counter.
-    ///
-    /// Errors: name, labels or help are unusable, or the name is taken by a metric that differs.
-    pub fn try_counter(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<Family<Counter>, RegisterError> {
-        self.metric(name, help).labels(labels).counter()
-    }
-
-    /// Registers a gauge.
-    ///
-    /// Errors: as [`Registry::try_counter`].
-    pub fn try_gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Gauge>, RegisterError> {
-        self.metric(name, help).labels(labels).gauge()
-    }
-
-    /// Registers a histogram with these upper bounds.
-    ///
-    /// Errors: as [`Registry::try_counter`], and bounds that are not finite, increasing and at least one.
-    pub fn try_histogram(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        buckets: &[f64],
-    ) -> Result<Family<Histogram>, RegisterError> {
-        self.metric(name, help).labels(labels).buckets(buckets).histogram()
-    }
-
-    /// Registers a summary without quantiles.
-    ///
-    /// Errors: as [`Registry::try_counter`].
-    pub fn try_summary(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<Family<Summary>, RegisterError> {
-        self.metric(name, help).labels(labels).summary()
-    }
-
-    /// Puts facts on the page, such as a version: a sample of 1 with these labels. Its name ends with `_info`.
-    ///
-    /// Errors: as [`Registry::try_counter`].
-    pub fn try_info(&self, name: &str, help: &str, facts: &[(&str, &str)]) -> Result<(), RegisterError> {
-        let (labels, values): (Vec<&str>, Vec<&str>) = facts.iter().copied().unzip();
-        let family: Family<Info> = self.metric(name, help).labels(&labels).register()?;
-        family.with(&values);
-        Ok(())
-    }
-
-    /// Registers a function that reads a metric's values whenever a page is written: it is given a function that
-    /// takes the label values and the value of a series.
-    ///
-    /// Errors: as [`Registry::try_counter`]; such a metric is registered once.
-    pub fn try_gauge_fn(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        read: impl Fn(&mut dyn FnMut(&[&str], f64)) + Send + Sync + 'static,
-    ) -> Result<(), RegisterError> {
-        let desc = self.metric(name, help).labels(labels).desc(MetricType::Gauge)?;
-        self.register_collector(Callback { desc, read })
-    }
-
-    /// Registers a function that reads a counter's values whenever a page is written, as [`Registry::try_gauge_fn`].
-    ///
-    /// Errors: as [`Registry::try_gauge_fn`].
-    pub fn try_counter_fn(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        read: impl Fn(&mut dyn FnMut(&[&str], f64)) + Send + Sync + 'static,
-    ) -> Result<(), RegisterError> {
-        let desc = self.metric(name, help).labels(labels).desc(MetricType::Counter)?;
-        self.register_collector(Callback { desc, read })
-    }
-
     /// Registers something that writes metrics of its own.
     ///
     /// Errors: it has no sample names, or one of them is another metric's.
@@ -348,7 +201,9 @@ impl Registry {
         Desc::new("default_labels", "Default labels.", Counter::KIND, &names, Shape::default())?;
         let mut state = self.inner.write();
         for family in state.families() {
-            if let Some(label) = family.desc().labels.iter().find(|label| names.contains(&label.as_str())) {
+            if let Some(label) =
+                family.desc().all_labels().iter().find(|label| names.contains(&label.as_str()))
+            {
                 let metric = family.desc().name.clone();
                 return Err(RegisterError { metric, kind: RegisterErrorKind::DefaultLabel(label.clone()) });
             }
@@ -413,104 +268,12 @@ impl Registry {
     }
 }
 
-impl Inner {
-    fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Finds the family that is registered alike.
-    ///
-    /// Errors: the name or one of its samples is taken by something that differs.
-    fn find<M: Metric>(&self, desc: &Desc) -> Result<Option<Family<M>>, RegisterError> {
-        let state = self.read();
-        let refuse = |kind| Err(RegisterError { metric: desc.name.clone(), kind });
-        match state.parts.get(&desc.name) {
-            Some(Part::Family(registered)) => {
-                if let Some(kind) = registered.desc().conflict(desc) {
-                    return refuse(kind);
-                }
-                let family = registered.as_any().downcast_ref::<Family<M>>();
-                Ok(Some(family.expect("BUG: a family's type differs from its description").clone()))
-            }
-            _ => state.check(desc).map(|()| None),
-        }
-    }
-
-    /// Adds a family, unless one was added meanwhile; `record` is its line in a shared arena.
-    fn add<M: Metric>(&self, desc: Desc, record: u32) -> Result<Family<M>, RegisterError> {
-        let setting = Setting {
-            home: Home {
-                arena: self.arena.clone(),
-                family: record,
-                removals: self.arena.shared().map(|shared| shared.header().clone()),
-            },
-            series_limit: self.options.series_limit,
-            stripes: self.stripes,
-            created: self.options.created_timestamps,
-            warn: self.warn.clone(),
-            overflowed: self.overflowed.get().filter(|family| family.name() != desc.name).cloned(),
-        };
-        let (name, samples) = (desc.name.clone(), desc.sample_names());
-        let mut state = self.write();
-        if !state.parts.contains_key(&name) {
-            state.check(&desc)?;
-            let family = Family::<M>::new(desc, setting);
-            state.add(name, samples, Part::Family(Arc::new(family.clone())));
-            return Ok(family);
-        }
-        drop(state);
-        let found = self.find::<M>(&desc)?;
-        Ok(found.expect("BUG: a family was removed while it was registered"))
-    }
-
-    fn adopt_family(&self, at: u32, desc: Desc) {
-        if self.read().by_record.contains_key(&at) {
-            return;
-        }
-        let name = desc.name.clone();
-        let added = match desc.kind {
-            MetricType::Counter => self.add::<Counter>(desc, at).map(drop),
-            MetricType::Gauge => self.add::<Gauge>(desc, at).map(drop),
-            MetricType::Histogram => self.add::<Histogram>(desc, at).map(drop),
-            MetricType::Summary => self.add::<Summary>(desc, at).map(drop),
-            MetricType::StateSet => self.add::<StateSet>(desc, at).map(drop),
-            MetricType::Info => self.add::<Info>(desc, at).map(drop),
-            MetricType::GaugeHistogram | MetricType::Unknown => return,
-        };
-        let mut state = self.write();
-        // One that differs from a metric or a collector of this process alone stays unseen here.
-        if added.is_ok()
-            && let Some(Part::Family(family)) = state.parts.get(&name)
-        {
-            let family = family.clone();
-            state.by_record.insert(at, family);
-        }
-    }
-
-    fn by_record(&self, at: u32) -> Option<Arc<dyn AnyFamily>> {
-        self.read().by_record.get(&at).cloned()
-    }
-}
-
-impl Sink for Inner {
-    fn adopt(&self, record: Record) {
-        match record {
-            Record::Family { at, desc } => self.adopt_family(at, desc),
-            Record::Series { family, packed, block } => {
-                if let Some(family) = self.by_record(family) {
-                    family.adopt(&packed, block);
-                }
-            }
-            Record::Extension { family, packed, index, block } => {
-                if let Some(family) = self.by_record(family) {
-                    family.adopt_extension(&packed, index, block);
-                }
-            }
-        }
+#[cfg(all(test, not(shuttle)))]
+impl Registry {
+    /// Runs a function while nobody else may register or write a page.
+    pub(crate) fn holding_state(&self, run: impl FnOnce(&Arena)) {
+        let _held = self.inner.write();
+        run(&self.inner.arena);
     }
 }
 

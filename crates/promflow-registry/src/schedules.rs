@@ -113,12 +113,60 @@ fn exemplars_are_one_writers_or_anothers() {
         let threads: Vec<_> = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"]
             .map(|id| {
                 let counter = counter.clone();
-                thread::spawn(move || counter.inc_with_exemplar(&[("id", id)]))
+                thread::spawn(move || {
+                    counter.inc_with_exemplar(&[("id", id)]);
+                })
             })
             .into();
         let page = String::from_utf8(registry.encode(Format::OpenMetrics)).unwrap();
         let id: Vec<char> = page.split("{id=\"").nth(1).unwrap_or("").chars().take(16).collect();
         assert!(id.windows(2).all(|pair| pair[0] == pair[1]), "{page}");
         threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn ranked_counters_lose_nothing_when_accounts_change_places() {
+    check(|| {
+        let registry = Registry::new();
+        let builder = registry.metric("n_total", "N.").labels(&["user"]);
+        let used = builder.ranked_counter("user", 1).unwrap();
+        used.add(&["a"], 1.0);
+        let threads: Vec<_> = [["a", "b"], ["b", "c"]]
+            .map(|users| {
+                let used = used.clone();
+                thread::spawn(move || {
+                    users.iter().for_each(|user| {
+                        used.add(&[user], 4.0);
+                    })
+                })
+            })
+            .into();
+        let sum = || -> f64 {
+            let page = String::from_utf8(registry.encode(Format::Text)).unwrap();
+            let lines = page.lines().filter(|line| line.starts_with("n_total{"));
+            lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        };
+        assert!(sum() <= 17.0);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((sum(), used.total(&[""])), (17.0, 17.0));
+    });
+}
+
+#[test]
+fn quantiles_are_those_of_some_of_the_observations_at_every_moment() {
+    check(|| {
+        let registry = Registry::new();
+        let summary = registry.metric("s", "S.").quantiles(&[0.5]).summary().unwrap().with(&[]).clone();
+        let threads: Vec<_> = [1.0, 64.0]
+            .map(|value| {
+                let summary = summary.clone();
+                thread::spawn(move || summary.observe(value))
+            })
+            .into();
+        let median = summary.quantiles()[0].1;
+        assert!(median.is_nan() || (0.9..70.0).contains(&median), "{median}");
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((summary.count(), summary.sum()), (2, 65.0));
     });
 }

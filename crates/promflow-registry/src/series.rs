@@ -8,6 +8,7 @@ use crate::arena::{Arena, take};
 use crate::desc::Shape;
 use crate::memory::Block;
 use crate::sync::{OnceLock, Ordering};
+use crate::words::is_equal;
 
 /// Stands behind each label value of a packed key; no text holds this byte.
 const SEPARATOR: u8 = 0xff;
@@ -17,7 +18,7 @@ const SEPARATOR: u8 = 0xff;
 pub(crate) const BORN: usize = 0;
 
 /// Extensions that a series may have.
-pub(crate) const EXTENSIONS_MAX: usize = 16;
+pub(crate) const EXTENSIONS_MAX: usize = 24;
 
 /// The names, labels and further memory of one series.
 #[derive(Debug)]
@@ -114,10 +115,32 @@ pub(crate) fn is_packed(mut packed: &[u8], values: &[&str]) -> bool {
     for value in values {
         let Some((head, rest)) = packed.split_at_checked(value.len()) else { return false };
         let Some((&SEPARATOR, rest)) = rest.split_first() else { return false };
-        if head != value.as_bytes() {
+        if !is_equal(head, value.as_bytes()) {
             return false;
         }
         packed = rest;
     }
     packed.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_anywhere_and_the_borders_of_values_make_another_key() {
+        for length in 0..70 {
+            let text = "x".repeat(length);
+            let packed = pack(&["a", &text]);
+            assert!(is_packed(&packed, &["a", &text]), "{length}");
+            assert!(!is_packed(&packed, &["a", &[&text, "x"].concat()]));
+            assert!(!is_packed(&packed, &["a"]) && !is_packed(&packed, &["a", &text, ""]));
+            assert_eq!(is_packed(&packed, &[&["a", &text].concat(), ""]), length == 0);
+            for i in 0..length {
+                let mut other = text.clone();
+                other.replace_range(i..=i, "y");
+                assert!(!is_packed(&packed, &["a", &other]), "byte {i} of {length}");
+            }
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) use record::{Record, checksum};
 /// Says what the file is, and in which byte order it is written.
 const MAGIC: u64 = u64::from_ne_bytes(*b"pfcells\x01");
 /// The layout of records and cells.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const MAGIC_WORD: usize = 0;
 const VERSION_WORD: usize = 1;
 const CAPACITY_WORD: usize = 2;
@@ -231,7 +231,16 @@ impl Shared {
 
     /// Runs a function while no other process or thread appends or runs one.
     pub(crate) fn exclusively<T>(&self, run: impl FnOnce() -> T) -> Result<T, ArenaError> {
-        let _lock = self.lock()?;
+        self.exclusively_within(self.lock_timeout, run)
+    }
+
+    /// Runs a function as [`Shared::exclusively`], but waits no longer than that.
+    pub(crate) fn exclusively_within<T>(
+        &self,
+        timeout: Duration,
+        run: impl FnOnce() -> T,
+    ) -> Result<T, ArenaError> {
+        let _lock = lock(&self.file, &self.path, timeout)?;
         self.replay()?;
         Ok(run())
     }

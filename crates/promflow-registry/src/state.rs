@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promflow_exposition::Writer;
+use promflow_exposition::{LabelSlice, Writer};
 use promflow_model::MetricType;
 
 use crate::desc::Shape;
@@ -66,10 +66,10 @@ impl Metric for StateSet {
         &self.0
     }
 
-    fn write(&self, writer: &mut Writer, _: Option<f64>) {
+    fn write(&self, writer: &mut Writer, labels: LabelSlice<'_>, _: Option<f64>) {
         let bits = self.0.head()[BITS].load(Ordering::Relaxed);
         let states = self.states().iter().enumerate().map(|(i, state)| (state.as_str(), bits >> i & 1 == 1));
-        writer.state_set(self.0.labels(), &states.collect::<Vec<_>>());
+        writer.state_set(labels, &states.collect::<Vec<_>>());
     }
 }
 
@@ -92,7 +92,7 @@ impl Metric for Info {
         &self.0
     }
 
-    fn write(&self, writer: &mut Writer, _: Option<f64>) {
-        writer.info(self.0.labels());
+    fn write(&self, writer: &mut Writer, labels: LabelSlice<'_>, _: Option<f64>) {
+        writer.info(labels);
     }
 }

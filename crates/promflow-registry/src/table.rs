@@ -99,7 +99,7 @@ impl<M> Table<M> {
         self.find(hash, |packed| is_packed(packed, values))
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, hash: u64, is_key: impl Fn(&[u8]) -> bool) -> Option<&Entry<M>> {
         let row = self.rows[self.last.load(Ordering::Acquire)].get()?;
         for slot in walk(row, hash) {
@@ -147,6 +147,12 @@ impl<M> Table<M> {
         }
         self.last.store(last + 1, Ordering::Release);
         Some(longer)
+    }
+
+    /// Holds up whoever brings a new key.
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn hold_births(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.births.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Walks over all cells, in no order.

@@ -2,12 +2,12 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use promflow_registry::{
-    ArenaErrorKind, Format, GaugeMode, Native, OVERFLOW, Options, Registry, SharedOptions, Warning,
+    ArenaErrorKind, Format, GaugeMode, Keep, Native, OVERFLOW, Options, Registry, SharedOptions, Warning,
 };
 
 /// How many increments a child makes before it says so.
@@ -38,10 +38,26 @@ fn wait_for(child: &mut Child, line: &str) {
     assert!(lines.map_while(Result::ok).any(|l| l.contains(line)), "the child never said {line:?}");
 }
 
+/// Counts accounts that change places all the time.
+fn count_ranked(registry: &Registry) {
+    let used = registry.metric("used_total", "Used.").labels(&["user"]).ranked_counter("user", 3).unwrap();
+    let steps = registry.counter("steps_total", "Steps.", &[]);
+    for i in 0u64.. {
+        used.add(&[&format!("u{}", i / 50 % 200)], 1.0);
+        steps.with(&[]).inc();
+        if i == 5000 {
+            println!("counted");
+        }
+    }
+}
+
 #[test]
 #[ignore = "the other tests run it as a process of its own"]
 fn child_process() {
     let registry = open(Path::new(&std::env::var_os("ARENA").unwrap()));
+    if std::env::var("JOB").unwrap() == "ranked" {
+        return count_ranked(&registry);
+    }
     let done = registry.counter("done_total", "Done.", &["job"]);
     let mode = GaugeMode::LiveSum;
     let active = registry.metric("active", "Active.").mode(mode).gauge().unwrap();
@@ -204,26 +220,114 @@ fn files_that_are_no_arena_are_refused_with_a_reason() {
     edit(64 + 40, b"X");
     assert_eq!(kind(&path), ArenaErrorKind::Damaged { at_line: 1 });
     edit(8, &99u64.to_ne_bytes());
-    assert_eq!(kind(&path), ArenaErrorKind::Version { found: 99, expected: 1 });
-    edit(8, &1u64.to_ne_bytes());
+    assert_eq!(kind(&path), ArenaErrorKind::Version { found: 99, expected: 2 });
+    edit(8, &2u64.to_ne_bytes());
     OpenOptions::new().write(true).open(&path).unwrap().set_len(200).unwrap();
     assert_eq!(kind(&path), ArenaErrorKind::Damaged { at_line: 0 });
 }
 
 #[test]
-fn directories_that_cannot_be_written_and_full_disks_say_so() {
-    // Root may write everywhere else; these files refuse even root.
-    let open = |path: &str| Registry::open_shared(path, Options::default(), &SharedOptions::default());
-    let full = open("/dev/full").unwrap_err();
-    assert!(matches!(full.kind, ArenaErrorKind::DiskFull | ArenaErrorKind::Io(_)), "{full}");
+fn a_stopped_process_holds_up_nobody_who_counts_or_writes_a_page() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cells");
-    std::fs::write(&path, "").unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
-    let readable = OpenOptions::new().write(true).open(&path).is_ok();
-    let refused = Registry::open_shared(&path, Options::default(), &SharedOptions::default());
-    match readable {
-        true => assert!(refused.is_ok(), "root is let in"),
-        false => assert!(matches!(refused.unwrap_err().kind, ArenaErrorKind::ReadOnly(_))),
+    // It makes series without end, so that it is stopped with the lock of the file more often than not.
+    let mut child = spawn(&path, "for ever");
+    wait_for(&mut child, "counted");
+    let registry = open(&path);
+    let done = registry.counter("done_total", "Done.", &["job"]);
+    let signal = |signal: &str| {
+        let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    };
+    for round in 1..=5 {
+        signal("-STOP");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..10_000).for_each(|_| done.with(&["all"]).inc()));
+            }
+        });
+        let total = INCREMENTS + round * 40_000;
+        let text = page(&registry);
+        assert!(text.contains(&format!("done_total{{job=\"all\"}} {total}\n")), "{total}");
+        signal("-CONT");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn ranked_metrics_and_quantiles_are_those_of_all_processes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cells");
+    let registries = [open(&path), open(&path)];
+    let used = registries.each_ref().map(|registry| {
+        registry.metric("used_total", "Used.").labels(&["user", "type"]).ranked_counter("user", 2).unwrap()
+    });
+    let left = registries.each_ref().map(|registry| {
+        let builder = registry.metric("left", "Left.").labels(&["user"]);
+        builder.ranked_gauge("user", Keep::Smallest(2)).unwrap()
+    });
+    let waits = registries
+        .each_ref()
+        .map(|registry| registry.metric("wait_seconds", "Waits.").quantiles(&[0.5, 1.0]).summary().unwrap());
+    for i in 0..1000u32 {
+        let here = i as usize % 2;
+        used[here].add(&["ann", "voice"], 5.0);
+        used[1 - here].add(&["bob", "voice"], 4.0);
+        used[here].add(&[&format!("u{i}"), "voice"], 1.0);
+        left[here].set(&[&format!("u{i}")], f64::from((i * 7919) % 1009));
+        waits[here].with(&[]).observe(if here == 0 { 1.0 } else { 16.0 });
+    }
+    left[0].set(&["u0"], 77.0);
+    let pages = registries.each_ref().map(page);
+    assert_eq!(pages[0], pages[1]);
+    for line in [
+        "used_total{user=\"ann\",type=\"voice\"} 5000\n",
+        "used_total{user=\"bob\",type=\"voice\"} 4000\n",
+        "used_total{user=\"__other__\",type=\"voice\"} 1000\n",
+        "wait_seconds_count 1000\n",
+    ] {
+        assert!(pages[0].contains(line), "{line} in {}", pages[0]);
+    }
+    assert_eq!((used[0].total(&["", "voice"]), used[1].total(&["", "voice"])), (10_000.0, 10_000.0));
+    let balances: Vec<&str> = pages[0].lines().filter(|line| line.starts_with("left{")).collect();
+    let values = balances.iter().map(|line| line.rsplit(' ').next().unwrap());
+    let mut smallest: Vec<u32> = (1..1000).map(|i| (i * 7919) % 1009).collect();
+    smallest.sort_unstable();
+    let mut found: Vec<u32> = values.map(|value| value.parse().unwrap()).collect();
+    found.sort_unstable();
+    assert_eq!(found, smallest[..2], "{balances:?}");
+    let quantiles = waits[0].with(&[]).quantiles();
+    let near = |value: f64, expected: f64| (value - expected).abs() <= 0.022 * expected;
+    assert!(near(quantiles[0].1, 1.0) && near(quantiles[1].1, 16.0), "{quantiles:?}");
+    // Who comes later finds them, and a ranking that differs is refused.
+    assert_eq!(page(&open(&path)), pages[0]);
+    let refused = registries[0].metric("left", "Left.").labels(&["user"]);
+    let refused = refused.ranked_gauge("user", Keep::Largest(2)).unwrap_err().to_string();
+    assert!(refused.contains("it is registered with ranking"), "{refused}");
+}
+
+#[test]
+fn a_killed_process_leaves_the_sum_of_a_ranked_counter_exact() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cells");
+    for round in 1..=4 {
+        let mut child = spawn(&path, "ranked");
+        wait_for(&mut child, "counted");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let registry = open(&path);
+        let used =
+            registry.metric("used_total", "Used.").labels(&["user"]).ranked_counter("user", 3).unwrap();
+        let text = page(&registry);
+        let sum: f64 = text
+            .lines()
+            .filter(|line| line.starts_with("used_total{"))
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum();
+        // What the killed one counted last was counted or was not.
+        let steps = registry.counter("steps_total", "Steps.", &[]).with(&[]).value();
+        assert!((0.0..=f64::from(round)).contains(&(sum - steps)), "{sum} and {steps}: {text}");
+        assert_eq!(used.total(&[""]), sum);
     }
 }

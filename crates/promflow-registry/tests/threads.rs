@@ -4,10 +4,17 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
-use promflow_registry::{Format, Native, Options, Registry, SharedOptions};
+use promflow_registry::{Format, Keep, Native, Options, Registry, SharedOptions};
 
 const STEPS: u64 = 20_000;
 const LABELS: usize = 97;
+
+/// Adds up the samples of a page whose lines begin so.
+fn sum_of(registry: &Registry, start: &str) -> f64 {
+    let page = String::from_utf8(registry.encode(Format::Text)).unwrap();
+    let lines = page.lines().filter(|line| line.starts_with(start));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
 
 /// Counts in as many threads, while another one writes pages all the time, and checks every total.
 fn count_in(registry: &Registry, threads: usize) {
@@ -17,6 +24,10 @@ fn count_in(registry: &Registry, threads: usize) {
     let classic = registry.histogram("seconds", "Seconds.", &["i"], &[0.25, 0.5, 1.0]);
     let native = registry.metric("bytes", "Bytes.").native(Native { buckets_max: 12, ..Native::default() });
     let native = native.histogram().unwrap();
+    let waits = registry.metric("wait_seconds", "Waits.").quantiles(&[0.0, 0.5, 1.0]).summary().unwrap();
+    let used = registry.metric("used_total", "Used.").labels(&["user"]).ranked_counter("user", 4).unwrap();
+    let left = registry.metric("left", "Left.").labels(&["user"]);
+    let left = left.ranked_gauge("user", Keep::Largest(4)).unwrap();
     let (barrier, done) = (Barrier::new(threads + 1), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
@@ -29,6 +40,9 @@ fn count_in(registry: &Registry, threads: usize) {
                         fractions.with(&[]).add(0.5);
                         gauge.with(&[]).add(1.0);
                         gauge.with(&[]).add(-1.0);
+                        waits.with(&[]).observe((i % 4 + 1) as f64);
+                        used.add(&[&label], 1.0);
+                        left.set(&[&label], i as f64);
                         classic.with(&[&label]).observe((i % 5) as f64 * 0.25);
                         native
                             .with(&[])
@@ -59,6 +73,13 @@ fn count_in(registry: &Registry, threads: usize) {
         seconds += histogram.sum();
     });
     assert_eq!((count, seconds), (total, total as f64 / 2.0));
+    let near = |value: f64, expected: f64| (value - expected).abs() <= 0.022 * expected;
+    let quantiles = waits.with(&[]).quantiles();
+    assert!(quantiles.iter().zip([1.0, 2.0, 4.0]).all(|((_, v), e)| near(*v, e)), "{quantiles:?}");
+    assert_eq!(waits.with(&[]).count(), total);
+    assert_eq!((used.total(&[""]), sum_of(registry, "used_total{")), (total as f64, total as f64));
+    let page = String::from_utf8(registry.encode(Format::Text)).unwrap();
+    assert_eq!(page.lines().filter(|line| line.starts_with("left{")).count(), 4, "{page}");
     let snapshot = native.with(&[]).native();
     assert_eq!((snapshot.count, native.with(&[]).count()), (total, total));
     assert!(snapshot.positive.len() <= 12, "{snapshot:?}");
@@ -83,7 +104,7 @@ fn threads_count_exactly_in_a_shared_arena() {
 }
 
 #[test]
-fn lookups_go_on_while_a_thread_holds_every_lock_there_is() {
+fn lookups_go_on_while_a_page_is_written() {
     let registry = Registry::new();
     let family = registry.counter("n_total", "N.", &["i"]);
     family.with(&["1"]);

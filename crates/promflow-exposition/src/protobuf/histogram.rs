@@ -3,7 +3,7 @@
 use promflow_model::MetricType;
 use promflow_model::histogram::{CounterResetHint, FloatHistogram, Histogram, NativeHistogram, Span};
 
-use super::metric::{read_owned_exemplar, read_time};
+use super::exemplar::{read_owned_exemplar, read_time};
 use crate::OwnedExemplar;
 use crate::error::Fault;
 use crate::wire::{Fields, Message};

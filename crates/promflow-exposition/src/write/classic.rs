@@ -58,6 +58,11 @@ impl<'a> Classic<'a> {
         Self { bounds, counts, exemplars: &[], count, sum }
     }
 
+    /// Returns the bounds without `+Inf`.
+    pub(super) fn bounds(&self) -> &'a [f64] {
+        self.bounds
+    }
+
     pub(super) fn has_negative_bounds(&self) -> bool {
         self.bounds.first().is_some_and(|b| *b < 0.0)
     }

@@ -7,12 +7,12 @@ use promflow_model::histogram::{FloatHistogram, NativeHistogram, Span};
 
 use super::Writer;
 use super::classic::Classic;
-use super::point::{Exemplar, LabelText, Number, SummaryPoint};
+use super::point::{Exemplar, LabelSlice, Number, SummaryPoint};
 
 impl Writer {
     pub(super) fn composite_summary(
         &mut self,
-        labels: &LabelText,
+        labels: LabelSlice<'_>,
         point: SummaryPoint<'_>,
         created: Option<f64>,
     ) {
@@ -35,7 +35,7 @@ impl Writer {
 
     pub(super) fn composite_histogram(
         &mut self,
-        labels: &LabelText,
+        labels: LabelSlice<'_>,
         classic: Option<&Classic<'_>>,
         native: Option<(&NativeHistogram, &[Exemplar])>,
         created: Option<f64>,

@@ -3,6 +3,8 @@
 use promflow_model::histogram::NativeHistogram;
 use promflow_model::is_legacy_label_name;
 
+use crate::text::push_quoted;
+
 /// A number to write: integers keep all their digits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
@@ -41,6 +43,13 @@ pub struct LabelText {
     has_quoted_name: bool,
 }
 
+/// Labels as [`LabelText`] has them, borrowed: a family may keep those of all its series in one text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LabelSlice<'a> {
+    text: &'a str,
+    has_quoted_name: bool,
+}
+
 impl LabelText {
     /// Writes pairs in their order; an empty value is written, as it tells the reader that the label exists.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
@@ -71,25 +80,48 @@ impl LabelText {
         &self.text
     }
 
-    pub(super) fn has_quoted_name(&self) -> bool {
+    pub(super) fn into_string(self) -> String {
+        self.text
+    }
+
+    /// Tells whether a name is quoted, as it is none that text 0.0.4 can carry.
+    pub fn has_quoted_name(&self) -> bool {
         self.has_quoted_name
     }
 }
 
-pub(crate) fn push_quoted(out: &mut String, s: &str) {
-    out.push('"');
-    let mut rest = s;
-    while let Some(i) = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | b'\n')) {
-        out.push_str(&rest[..i]);
-        out.push_str(match rest.as_bytes()[i] {
-            b'"' => "\\\"",
-            b'\n' => "\\n",
-            _ => "\\\\",
-        });
-        rest = &rest[i + 1..];
+impl<'a> LabelSlice<'a> {
+    /// Takes a text that [`LabelText::as_str`] returned, and whether [`LabelText::has_quoted_name`] was true.
+    pub fn new(text: &'a str, has_quoted_name: bool) -> Self {
+        Self { text, has_quoted_name }
     }
-    out.push_str(rest);
-    out.push('"');
+
+    /// Copies the labels.
+    pub fn to_text(self) -> LabelText {
+        LabelText { text: self.text.to_owned(), has_quoted_name: self.has_quoted_name }
+    }
+
+    #[inline]
+    pub(super) fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    #[inline]
+    pub(super) fn is_empty(self) -> bool {
+        self.text.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn has_quoted_name(self) -> bool {
+        self.has_quoted_name
+    }
+}
+
+impl<'a> From<&'a LabelText> for LabelSlice<'a> {
+    #[inline]
+    fn from(labels: &'a LabelText) -> Self {
+        Self { text: &labels.text, has_quoted_name: labels.has_quoted_name }
+    }
 }
 
 /// An example of what a counter or bucket counted, such as a trace.

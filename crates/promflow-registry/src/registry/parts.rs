@@ -8,7 +8,7 @@ use std::time::Duration;
 use promflow_exposition::Writer;
 
 use crate::collector::Collector;
-use crate::desc::Desc;
+use crate::desc::{Desc, classic};
 use crate::error::{RegisterError, RegisterErrorKind};
 use crate::family::Family;
 use crate::memory::Block;
@@ -66,7 +66,7 @@ pub(super) struct State {
     pub(super) parts: BTreeMap<String, Part>,
     /// Families by the lines of their records in a shared arena.
     pub(super) by_record: HashMap<u32, Arc<dyn AnyFamily>>,
-    /// Sample names, and the metrics that have them.
+    /// Sample names as classic readers see them, and the metrics that have them.
     pub(super) sample_names: HashMap<String, String>,
     pub(super) default_labels: Vec<(String, String)>,
     pub(super) hooks: Vec<Hook>,
@@ -81,7 +81,9 @@ impl State {
     }
 
     pub(super) fn check(&self, desc: &Desc) -> Result<(), RegisterError> {
-        if let Some((label, _)) = self.default_labels.iter().find(|(name, _)| desc.labels.contains(name)) {
+        if let Some((label, _)) =
+            self.default_labels.iter().find(|(name, _)| desc.all_labels().contains(name))
+        {
             let kind = RegisterErrorKind::DefaultLabel(label.clone());
             return Err(RegisterError { metric: desc.name.clone(), kind });
         }
@@ -90,7 +92,7 @@ impl State {
 
     pub(super) fn check_samples(&self, metric: &str, samples: &[String]) -> Result<(), RegisterError> {
         for sample in samples {
-            if let Some(owner) = self.sample_names.get(sample) {
+            if let Some(owner) = self.sample_names.get(&classic(sample)) {
                 let kind = RegisterErrorKind::TakenName { sample: sample.clone(), owner: owner.clone() };
                 return Err(RegisterError { metric: metric.to_owned(), kind });
             }
@@ -100,7 +102,7 @@ impl State {
 
     pub(super) fn add(&mut self, name: String, samples: Vec<String>, part: Part) {
         for sample in samples {
-            self.sample_names.insert(sample, name.clone());
+            self.sample_names.insert(classic(&sample), name.clone());
         }
         self.parts.insert(name, part);
     }

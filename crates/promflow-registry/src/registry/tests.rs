@@ -1,6 +1,7 @@
 use std::sync::{Barrier, Mutex};
 
-use promflow_exposition::{Mode, Parser};
+use promflow_exposition::{Mode, Negotiated, Parser};
+use promflow_model::MetricType;
 
 use super::*;
 use crate::{Keep, LabelGuard, Native, OVERFLOW, SCHEMA_CUSTOM, SCHEMA_MIN};
@@ -78,8 +79,20 @@ fn registration_is_idempotent_and_conflicts_say_in_what() {
             r#"cannot register metric "a": the help text is empty"#,
         ),
         (
-            refused(registry.try_gauge("a.b", "A.", &[]).map(drop)),
-            r#"cannot register metric "a.b": not supported yet: UTF-8 metric names"#,
+            refused(registry.try_gauge("", "A.", &[]).map(drop)),
+            r#"cannot register metric "": the name is empty"#,
+        ),
+        (
+            refused(registry.try_gauge("a.total", "A.", &[]).map(drop)),
+            r#"cannot register metric "a.total": its sample "a.total" has the name of one of metric "a_total""#,
+        ),
+        (
+            refused(registry.try_gauge("g", "G.", &["x.y", "x_y"]).map(drop)),
+            r#"cannot register metric "g": label name "x_y" stands twice"#,
+        ),
+        (
+            refused(registry.try_gauge("g", "G.", &[""]).map(drop)),
+            r#"cannot register metric "g": a label name is empty"#,
         ),
         (
             refused(registry.try_histogram("g", "G.", &["le"], &[1.0]).map(drop)),
@@ -95,6 +108,55 @@ fn registration_is_idempotent_and_conflicts_say_in_what() {
         ),
     ] {
         assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn names_of_any_characters_are_written_as_the_scraper_reads_them() {
+    let registry = Registry::new();
+    registry.set_default_labels(&[("service.name".to_owned(), "shop".to_owned())]).unwrap();
+    let labels = ["http.route", "a:b", "größe"];
+    registry.counter("http.requests_total", "Requests.", &labels).with(&["/x", "1", "2"]).inc();
+    registry.histogram("warte.zeit", "Wait.", &[], &[0.5]).with(&[]).observe(0.25);
+    let page = |accept: &str| {
+        let negotiated = Negotiated::from_accept(accept);
+        (String::from_utf8(registry.encode_negotiated(&negotiated)).unwrap(), negotiated.format)
+    };
+    for (accept, lines) in [
+        (
+            "text/plain;version=0.0.4",
+            [
+                "# TYPE http_requests_total counter\n",
+                "http_requests_total{service_name=\"shop\",http_route=\"/x\",a_b=\"1\",gr__e=\"2\"} 1\n",
+                "warte_zeit_bucket{service_name=\"shop\",le=\"0.5\"} 1\n",
+                "warte_zeit_sum{service_name=\"shop\"} 0.25\n",
+            ],
+        ),
+        (
+            "text/plain;version=1.0.0;escaping=allow-utf-8",
+            [
+                "# TYPE \"http.requests_total\" counter\n",
+                "{\"http.requests_total\",\"service.name\"=\"shop\",\"http.route\"=\"/x\",\"a:b\"=\"1\",\"größe\"=\"2\"} 1\n",
+                "{\"warte.zeit_bucket\",\"service.name\"=\"shop\",le=\"0.5\"} 1\n",
+                "{\"warte.zeit_sum\",\"service.name\"=\"shop\"} 0.25\n",
+            ],
+        ),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=values",
+            [
+                "# TYPE U__http_2e_requests_ counter\n",
+                "U__http_2e_requests__total{U__service_2e_name=\"shop\",U__http_2e_route=\"/x\",U__a_3a_b=\"1\",U__gr_f6__df_e=\"2\"} 1\n",
+                "U__warte_2e_zeit_bucket{U__service_2e_name=\"shop\",le=\"0.5\"} 1\n",
+                "U__warte_2e_zeit_sum{U__service_2e_name=\"shop\"} 0.25\n",
+            ],
+        ),
+    ] {
+        let (page, format) = page(accept);
+        for line in lines {
+            assert!(page.contains(line), "{line} in {page}");
+        }
+        let mut parser = Parser::new(page.as_bytes(), format, Mode::Strict);
+        assert!(parser.all(|entry| entry.is_ok()), "{page}");
     }
 }
 
@@ -311,6 +373,38 @@ fn who_overtakes_is_shown_and_nothing_goes_down() {
     used.add(&["bob"], 4.0);
     assert!(text(&registry).ends_with("used_total{user=\"__other__\"} 9\nused_total{user=\"bob\"} 4\n"));
     assert_eq!(used.total(&[""]), 13.0);
+}
+
+#[test]
+fn accounts_that_count_alike_keep_their_places() {
+    let registry = Registry::new();
+    let used = registry.metric("used_total", "Used.").labels(&["user"]).ranked_counter("user", 5).unwrap();
+    let shown = || -> Vec<String> {
+        let page = text(&registry);
+        page.lines()
+            .filter(|l| l.starts_with("used_total"))
+            .map(|l| l.split('}').next().unwrap().to_owned())
+            .collect()
+    };
+    for round in 0..50 {
+        for user in 0..10 {
+            assert!(used.add(&[&user.to_string()], 1.0));
+        }
+        assert_eq!(
+            shown()[..5],
+            ["0", "1", "2", "3", "4"].map(|u| format!("used_total{{user=\"{u}\"")),
+            "{round}"
+        );
+    }
+    // An account of the overflow's name is what is not shown, and names of any length are told apart.
+    used.add(&[OVERFLOW], 3.0);
+    for (end, amount) in [("a", 400.0), ("b", 500.0)] {
+        used.add(&[&[&"x".repeat(300), end].concat()], amount);
+    }
+    assert_eq!(used.total(&[""]), 500.0 + 3.0 + 900.0);
+    let page = text(&registry);
+    assert!(page.contains("\"} 400\n") && page.contains("\"} 500\n"), "{page}");
+    assert!(page.contains("used_total{user=\"__other__\"} 353\n"), "{page}");
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::desc::{Desc, Shape};
 use crate::gauge::GaugeMode;
 use crate::memory::{Block, LINE_WORDS, Memory};
 use crate::native::NativeShape;
+use crate::quantiles::QuantileShape;
+use crate::ranked::{Keep, RankedShape};
 use crate::series::BORN;
 use crate::sync::Ordering;
 
@@ -146,10 +148,17 @@ pub(super) fn encode_desc(desc: &Desc) -> Vec<u8> {
     for text in [&desc.name, &desc.help, &desc.unit] {
         push_text(&mut out, text);
     }
-    for texts in [&desc.labels, &shape.states] {
+    for texts in [desc.all_labels(), &shape.states] {
         out.extend((texts.len() as u32).to_ne_bytes());
         texts.iter().for_each(|text| push_text(&mut out, text));
     }
+    let ranked = shape.ranked.as_ref().map(|ranked| (ranked.keep.to_code(), ranked.place as u32));
+    let ((keep, shown), place) = ranked.unwrap_or(((0, 0), 0));
+    [keep, shown, place].iter().for_each(|n| out.extend(n.to_ne_bytes()));
+    let quantiles = shape.quantiles.clone().unwrap_or_default();
+    out.extend(quantiles.max_age_ms.to_ne_bytes());
+    out.extend((quantiles.quantiles.len() as u32).to_ne_bytes());
+    quantiles.quantiles.iter().for_each(|quantile| out.extend(quantile.to_bits().to_ne_bytes()));
     shape.bounds.iter().for_each(|bound| out.extend(bound.to_bits().to_ne_bytes()));
     out
 }
@@ -169,12 +178,26 @@ fn decode_desc(mut input: &[u8]) -> Option<Desc> {
     let (name, help, unit) = (take_text(input)?, take_text(input)?, take_text(input)?);
     let labels = take_texts(input)?;
     let states = take_texts(input)?;
+    let [keep, shown, place] = [take_u32(input)?, take_u32(input)?, take_u32(input)?];
+    let ranked = match keep {
+        0 => None,
+        _ => Some(RankedShape {
+            keep: Keep::from_code(keep, shown)?,
+            place: place as usize,
+            names: Vec::new(),
+        }),
+    };
+    let max_age_ms = u64::from_ne_bytes(take(input)?);
+    let quantiles = (0..take_u32(input)?).map(|_| take_f64(input)).collect::<Option<Vec<_>>>()?;
+    let quantiles =
+        (!quantiles.is_empty()).then(|| QuantileShape { quantiles: quantiles.into(), max_age_ms });
     let mut bounds = Vec::new();
     while !input.is_empty() {
-        bounds.push(f64::from_bits(u64::from_ne_bytes(take(input)?)));
+        bounds.push(take_f64(input)?);
     }
     let kind = *KINDS.get(usize::from(kind))?;
-    let shape = Shape { bounds: bounds.into(), native, mode: GaugeMode::from_code(mode)?, states };
+    let mode = GaugeMode::from_code(mode)?;
+    let shape = Shape { bounds: bounds.into(), native, mode, states, quantiles, ranked };
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     // A file is input like any other: what no registration allows is not let in by this way.
     Desc::new(&name, &help, kind, &labels, shape).ok()?.with_unit(&unit).ok()
@@ -184,6 +207,14 @@ fn take<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
     let (head, rest) = input.split_first_chunk()?;
     *input = rest;
     Some(*head)
+}
+
+fn take_u32(input: &mut &[u8]) -> Option<u32> {
+    take(input).map(u32::from_ne_bytes)
+}
+
+fn take_f64(input: &mut &[u8]) -> Option<f64> {
+    take(input).map(|bytes| f64::from_bits(u64::from_ne_bytes(bytes)))
 }
 
 fn take_text(input: &mut &[u8]) -> Option<String> {
