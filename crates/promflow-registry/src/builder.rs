@@ -106,9 +106,14 @@ impl<'a> MetricBuilder<'a> {
 
     /// Registers a counter that shows, of one label, the `k` values that count most, and all others together.
     ///
-    /// Errors: as [`MetricBuilder::counter`], and a label that the metric does not have; a ranked metric is registered once.
+    /// The one that is registered already is returned as it is.
+    ///
+    /// Errors: as [`MetricBuilder::counter`], and a label that the metric does not have.
     pub fn ranked_counter(self, label: &str, k: usize) -> Result<RankedCounter, RegisterError> {
         let place = self.place(label)?;
+        if let Some(registered) = self.registry.collector(self.name) {
+            return Ok(registered);
+        }
         let ranked = RankedCounter::new(self.desc(MetricType::Counter)?, place, k);
         self.registry.register_collector(ranked.clone())?;
         Ok(ranked)
@@ -119,6 +124,9 @@ impl<'a> MetricBuilder<'a> {
     /// Errors: as [`MetricBuilder::ranked_counter`].
     pub fn ranked_gauge(self, label: &str, keep: Keep) -> Result<RankedGauge, RegisterError> {
         let place = self.place(label)?;
+        if let Some(registered) = self.registry.collector(self.name) {
+            return Ok(registered);
+        }
         let ranked = RankedGauge::new(self.desc(MetricType::Gauge)?, place, keep);
         self.registry.register_collector(ranked.clone())?;
         Ok(ranked)

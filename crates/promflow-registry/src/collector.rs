@@ -6,7 +6,7 @@ use promflow_model::MetricType;
 use crate::desc::Desc;
 
 /// Something that writes metrics of its own on a page.
-pub trait Collector: Send + Sync {
+pub trait Collector: std::any::Any + Send + Sync {
     /// Lists the names of all samples that it may write; no other metric of the registry may have them.
     fn sample_names(&self) -> Vec<String>;
 
@@ -21,7 +21,7 @@ pub(crate) struct Callback<F> {
     pub(crate) read: F,
 }
 
-impl<F: Fn(&mut dyn FnMut(&[&str], f64)) + Send + Sync> Collector for Callback<F> {
+impl<F: Fn(&mut dyn FnMut(&[&str], f64)) + Send + Sync + 'static> Collector for Callback<F> {
     fn sample_names(&self) -> Vec<String> {
         self.desc.sample_names()
     }

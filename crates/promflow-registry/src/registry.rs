@@ -312,6 +312,22 @@ impl Registry {
         known.is_some()
     }
 
+    /// Tells whether a metric or a collector of the registry may write samples of this name.
+    pub fn has_sample(&self, name: &str) -> bool {
+        self.inner.read().sample_names.contains_key(name)
+    }
+
+    /// Finds the collector of this type that is registered under a name.
+    pub(crate) fn collector<C: Collector + Clone>(&self, name: &str) -> Option<C> {
+        match self.inner.read().parts.get(name) {
+            Some(Part::Collector(collector)) => {
+                let any: &dyn std::any::Any = &**collector;
+                any.downcast_ref::<C>().cloned()
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn register<M: Metric>(&self, desc: Desc) -> Result<Family<M>, RegisterError> {
         let arena_error =
             |error| RegisterError { metric: desc.name.clone(), kind: RegisterErrorKind::Arena(error) };
