@@ -43,7 +43,7 @@ pub use layer::{PrometheusLayer, PrometheusService, ResponseFuture};
 pub use preset::Preset;
 pub use trace::trace_id;
 
-use layer::{RouteOf, Shared, TraceOf};
+use layer::{OfRequest, Shared, TraceOf};
 use routes::{Exclude, MethodLabel, Routes};
 
 /// The endpoint of requests that match no route: their paths are the visitors' choice and never become a label.
@@ -151,7 +151,7 @@ pub struct Builder<'a> {
     exclude: Exclude,
     until: Until,
     on_panic: OnPanic,
-    route_of: Option<Box<RouteOf>>,
+    route_of: Option<Box<OfRequest>>,
     trace_of: TraceOf,
     app_name: String,
     credits: Option<Credits>,

@@ -13,7 +13,7 @@ const USERS: usize = 100_000;
 /// Connections, each kept alive to its end.
 const CLIENTS: usize = 4;
 /// Requests that are sent before the answers are read.
-const BATCH: usize = 100;
+const BATCH: usize = 500;
 /// What the second to the tenth tenth of the flood may add to the memory.
 const GROWTH_BYTES_MAX: f64 = 16.0 * 1024.0 * 1024.0;
 
@@ -27,7 +27,10 @@ struct Client {
 
 impl Client {
     async fn connect(port: u16) -> Self {
-        Self { stream: TcpStream::connect(("127.0.0.1", port)).await.unwrap(), seen: Vec::new() }
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        // The last part of a batch must not wait until the first was acknowledged.
+        stream.set_nodelay(true).unwrap();
+        Self { stream, seen: Vec::new() }
     }
 
     /// Sends requests and counts the answers that have the status.

@@ -17,7 +17,8 @@ use super::running::{RequestSize, Running};
 use super::trace::sampled_trace_id;
 use super::{OnPanic, RouteTemplate, Until};
 
-pub(super) type RouteOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+/// A function of the program's that reads something from a request: its route, or its trace.
+pub(super) type OfRequest = dyn Fn(&Parts) -> Option<String> + Send + Sync;
 
 /// Where the trace of a request is found.
 pub(super) enum TraceOf {
@@ -26,7 +27,7 @@ pub(super) enum TraceOf {
     /// In the header `traceparent`.
     Header,
     /// By a function of the program's.
-    Function(Box<dyn Fn(&Parts) -> Option<String> + Send + Sync>),
+    Function(Box<OfRequest>),
 }
 
 /// What all services of a layer share.
@@ -34,7 +35,7 @@ pub(super) struct Shared {
     pub(super) routes: Routes,
     pub(super) until: Until,
     pub(super) on_panic: OnPanic,
-    pub(super) route_of: Option<Box<RouteOf>>,
+    pub(super) route_of: Option<Box<OfRequest>>,
     pub(super) trace_of: TraceOf,
 }
 
