@@ -25,6 +25,26 @@ mod sealed {
 /// A handle on one series: [`crate::Counter`], [`crate::Gauge`], [`crate::Histogram`], [`crate::Summary`],
 /// [`crate::StateSet`] or [`crate::Info`].
 pub trait Metric: sealed::Sealed + Clone + Send + Sync + 'static {
+    /// Tells whether the series is on the page: not after it was removed or has expired, until it is looked up again.
+    ///
+    /// Cost: a load of the line that is counted in anyway.
+    #[inline]
+    fn is_on_page(&self) -> bool {
+        self.cell().is_alive()
+    }
+
+    /// Returns when the series began, which tells whether it is still the one that a caller counted in; nothing after it
+    /// was removed, until it is looked up again.
+    ///
+    /// Units: seconds since the epoch.
+    #[inline]
+    fn born(&self) -> Option<f64> {
+        match self.cell().life() {
+            Life::Born(born) | Life::Expired(born) => Some(born),
+            Life::Absent => None,
+        }
+    }
+
     #[doc(hidden)]
     const KIND: MetricType;
     #[doc(hidden)]

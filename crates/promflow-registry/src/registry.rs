@@ -165,6 +165,11 @@ impl Registry {
         known.is_some()
     }
 
+    /// Tells whether a metric or a collector of the registry may write samples of this name.
+    pub fn has_sample(&self, name: &str) -> bool {
+        self.inner.read().sample_names.contains_key(name)
+    }
+
     pub(crate) fn register<M: Metric>(&self, desc: Desc) -> Result<Family<M>, RegisterError> {
         let arena_error =
             |error| RegisterError { metric: desc.name.clone(), kind: RegisterErrorKind::Arena(error) };

@@ -1,6 +1,6 @@
 //! Metrics that other crates count, on the same page.
 //!
-//! Each bridge is a [`crate::page::Collector`] behind a feature of its own:
+//! Each bridge is a [`crate::page::Bridge`] behind a feature of its own:
 //!
 //! | feature | what it shows |
 //! |---|---|

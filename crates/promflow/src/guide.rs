@@ -68,6 +68,28 @@
 //! A request lasts until the last byte of its response; a client that leaves before is counted with the status 499, a
 //! panic with 500. A service that streams for hours ends the time with the head: `middleware::Until::Head`.
 //!
+//! # Find a slow request's trace
+//!
+//! A request that belongs to a recorded trace (header `traceparent`) becomes the exemplar of its bucket and of the request
+//! counter, on pages of OpenMetrics and protobuf. A program that knows its trace otherwise says so; Prometheus stores
+//! exemplars with `--enable-feature=exemplar-storage`.
+//!
+//! ```
+//! # #[cfg(feature = "tower")]
+//! # fn main() -> Result<(), promflow::RegisterError> {
+//! use promflow::{config::Settings, middleware::Prometheus};
+//!
+//! let registry = promflow::Registry::new();
+//! let prometheus = Prometheus::builder(&Settings::default(), &registry)
+//!     .trace_id(|parts| Some(parts.headers.get("x-request-id")?.to_str().ok()?.to_owned()))
+//!     .build()?;
+//! # let _ = prometheus;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "tower"))]
+//! # fn main() {}
+//! ```
+//!
 //! # Measure any tower service
 //!
 //! Without axum nothing knows the routes, so the service says them, as templates:
@@ -163,6 +185,23 @@
 //! let page = String::from_utf8(registry.encode(promflow::Format::Text))?;
 //! assert!(page.contains("promflow_series_overflowed_total{metric=\"visits_total\"} 900\n"));
 //! # Ok::<(), std::string::FromUtf8Error>(())
+//! ```
+//!
+//! Credits by user stay bounded in another way, as what is beyond the limit must not be who matters: of the credits used
+//! the users are shown who use most, of those left the accounts that have least, and `credits_accounts` counts all:
+//!
+//! ```
+//! use promflow::credits::{Credits, Users};
+//!
+//! let registry = promflow::Registry::new();
+//! let voice = Credits::with_users(&registry, &Users::Ranked(10))?.of_type("voice", 20.0);
+//! for user in 0..1000 {
+//!     voice.opened(&format!("user-{user}"), if user == 777 { 5.0 } else { 100.0 });
+//! }
+//! let page = String::from_utf8(registry.encode(promflow::Format::Text))?;
+//! assert!(page.contains("credits_remaining{user=\"user-777\",type=\"voice\"} 5\n"));
+//! assert!(page.contains("credits_accounts{type=\"voice\",bucket=\"ok\"} 999\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Keep the names that your dashboards read

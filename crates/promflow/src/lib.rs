@@ -83,9 +83,11 @@ pub mod tasks;
 
 use std::sync::LazyLock;
 
+pub use promflow_exposition::Negotiated;
 pub use promflow_registry::{
-    Counter, CounterFamily, Family, Format, Gauge, GaugeFamily, Histogram, HistogramFamily, OVERFLOW,
-    Options, RegisterError, RegisterErrorKind, Registry, Summary, SummaryFamily, Timer,
+    Collector, Counter, CounterFamily, Family, Format, Gauge, GaugeFamily, Histogram, HistogramFamily,
+    LabelGuard, Native, OVERFLOW, Options, RegisterError, RegisterErrorKind, Registry, Summary,
+    SummaryFamily, Timer,
 };
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);

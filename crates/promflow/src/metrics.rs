@@ -4,7 +4,9 @@
 //! registry it stands in; the parts of this crate that count ([`crate::tasks`], [`crate::credits`], ...) make the
 //! groups they need.
 
-use promflow_registry::{CounterFamily, GaugeFamily, HistogramFamily, Registry};
+use promflow_registry::{
+    CounterFamily, GaugeFamily, HistogramFamily, Keep, RankedCounter, RankedGauge, RegisterError, Registry,
+};
 
 /// Upper bounds for requests and calls over a network.
 ///
@@ -141,7 +143,7 @@ impl System {
     }
 }
 
-/// Credits of users.
+/// Credits of users whose labels are bounded: see [`crate::credits::Users`].
 #[derive(Clone, Debug)]
 pub struct Credits {
     /// Those used.
@@ -166,13 +168,43 @@ impl Credits {
                 "Credits left, by user and type.",
                 &["user", "type"],
             ),
-            accounts: registry.gauge(
-                "credits_accounts",
-                "Accounts by whether they have no credits of a type, few, or enough.",
-                &["type", "bucket"],
-            ),
+            accounts: accounts(registry),
         }
     }
+}
+
+/// Credits of any number of users, of whom those are shown who use most, and those who have least left.
+#[derive(Clone, Debug)]
+pub struct RankedCredits {
+    /// Those used.
+    pub used: RankedCounter,
+    /// Those left.
+    pub remaining: RankedGauge,
+    /// Accounts by how much is left.
+    pub accounts: GaugeFamily,
+}
+
+impl RankedCredits {
+    /// Registers the group, which shows so many users for each type.
+    ///
+    /// Errors: a metric of the registry has one of the names and differs.
+    pub fn new(registry: &Registry, users: usize) -> Result<Self, RegisterError> {
+        let used = registry.metric("credits_used_total", "Credits used, by user and type.");
+        let remaining = registry.metric("credits_remaining", "Credits left, by user and type.");
+        Ok(Self {
+            used: used.labels(&["user", "type"]).ranked_counter("user", users)?,
+            remaining: remaining.labels(&["user", "type"]).ranked_gauge("user", Keep::Smallest(users))?,
+            accounts: accounts(registry),
+        })
+    }
+}
+
+fn accounts(registry: &Registry) -> GaugeFamily {
+    registry.gauge(
+        "credits_accounts",
+        "Accounts by whether they have no credits of a type, few, or enough.",
+        &["type", "bucket"],
+    )
 }
 
 /// Calls to an API that costs money.
@@ -345,6 +377,10 @@ pub struct Process {
     pub resident_memory: GaugeFamily,
     /// Memory addressed.
     pub virtual_memory: GaugeFamily,
+    /// How much may be addressed.
+    pub virtual_memory_max: GaugeFamily,
+    /// Memory that the program writes: its heap, and the stacks of its threads.
+    pub heap: GaugeFamily,
     /// Open files and sockets.
     pub open_fds: GaugeFamily,
     /// How many may be open.
@@ -366,6 +402,16 @@ impl Process {
             ),
             resident_memory: registry.gauge("process_resident_memory_bytes", "Resident memory.", &[]),
             virtual_memory: registry.gauge("process_virtual_memory_bytes", "Virtual memory.", &[]),
+            virtual_memory_max: registry.gauge(
+                "process_virtual_memory_max_bytes",
+                "Limit of virtual memory; 2^64 when there is none.",
+                &[],
+            ),
+            heap: registry.gauge(
+                "process_heap_bytes",
+                "Private writable memory: the heap, and the stacks of threads.",
+                &[],
+            ),
             open_fds: registry.gauge("process_open_fds", "Open file descriptors.", &[]),
             max_fds: registry.gauge("process_max_fds", "Limit of open file descriptors.", &[]),
             start_time: registry.gauge(

@@ -22,7 +22,8 @@ use http::request::Parts;
 use promflow_registry::{RegisterError, Registry};
 
 use crate::config::Settings;
-use crate::page::{Collector, Page};
+use crate::credits::Credits;
+use crate::page::{Bridge, Page};
 use crate::{process, system};
 
 #[cfg(feature = "axum")]
@@ -42,7 +43,7 @@ pub use layer::{PrometheusLayer, PrometheusService, ResponseFuture};
 pub use preset::Preset;
 pub use trace::trace_id;
 
-use layer::{RouteOf, Shared};
+use layer::{OfRequest, Shared, TraceOf};
 use routes::{Exclude, MethodLabel, Routes};
 
 /// The endpoint of requests that match no route: their paths are the visitors' choice and never become a label.
@@ -150,9 +151,11 @@ pub struct Builder<'a> {
     exclude: Exclude,
     until: Until,
     on_panic: OnPanic,
-    route_of: Option<Box<RouteOf>>,
+    route_of: Option<Box<OfRequest>>,
+    trace_of: TraceOf,
     app_name: String,
-    collectors: Vec<Arc<dyn Collector>>,
+    credits: Option<Credits>,
+    bridges: Vec<Arc<dyn Bridge>>,
 }
 
 impl fmt::Debug for Builder<'_> {
@@ -212,9 +215,48 @@ impl Builder<'_> {
         self
     }
 
+    /// Says whether a request of a trace becomes the exemplar of the request counter and of its bucket of the duration:
+    /// by default, with the trace id of the header `traceparent`, when that says that the trace is recorded.
+    ///
+    /// Exemplars stand on pages of OpenMetrics and protobuf, and in Prometheus where it stores them.
+    pub fn exemplars(mut self, kept: bool) -> Self {
+        self.trace_of = if kept { TraceOf::Header } else { TraceOf::Nothing };
+        self
+    }
+
+    /// Says of which trace a request is, in place of the header; a request of none, or whose id is longer than 120
+    /// characters, becomes no exemplar.
+    ///
+    /// It is asked before the request goes on: a layer that begins the trace stands outside of this one.
+    ///
+    /// ```
+    /// use promflow::{config::Settings, middleware::Prometheus};
+    ///
+    /// #[derive(Clone)]
+    /// struct RequestId(String);
+    ///
+    /// let registry = promflow::Registry::new();
+    /// let prometheus = Prometheus::builder(&Settings::default(), &registry)
+    ///     .trace_id(|parts| parts.extensions.get::<RequestId>().map(|id| id.0.clone()))
+    ///     .build()?;
+    /// # let _ = prometheus;
+    /// # Ok::<(), promflow::RegisterError>(())
+    /// ```
+    pub fn trace_id(mut self, trace_of: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.trace_of = TraceOf::Function(Box::new(trace_of));
+        self
+    }
+
+    /// Counts the credits that responses report ([`CreditsUsed`]) in these metrics, rather than in those that show the
+    /// users who use most.
+    pub fn credits(mut self, credits: &Credits) -> Self {
+        self.credits = Some(credits.clone());
+        self
+    }
+
     /// Puts metrics on the page that another library counts.
-    pub fn collector(mut self, collector: impl Collector + 'static) -> Self {
-        self.collectors.push(Arc::new(collector));
+    pub fn bridge(mut self, bridge: impl Bridge + 'static) -> Self {
+        self.bridges.push(Arc::new(bridge));
         self
     }
 
@@ -225,18 +267,20 @@ impl Builder<'_> {
     pub fn build(mut self) -> Result<Prometheus, RegisterError> {
         let Self { settings, registry, .. } = self;
         let sizes = self.sizes.unwrap_or(self.preset.measures_sizes());
-        let families = self.preset.register(registry, sizes, &self.app_name);
+        let credits = self.credits.unwrap_or_else(|| Credits::new(registry));
+        let families = self.preset.register(registry, sizes, &self.app_name, credits);
         let page = Page::with_default_labels(registry, &settings.default_labels)?;
-        for collector in self.collectors {
-            page.add_collector(collector);
+        for bridge in self.bridges {
+            page.add_bridge(bridge);
         }
         let shared = settings.enabled.then(|| {
             process::register(registry);
             system::register(registry);
             self.exclude.add(&settings.metrics_path);
-            let (until, on_panic, route_of) = (self.until, self.on_panic, self.route_of);
+            let (until, on_panic) = (self.until, self.on_panic);
+            let (route_of, trace_of) = (self.route_of, self.trace_of);
             let routes = Routes::new(families, self.exclude);
-            Arc::new(Shared { routes, until, on_panic, route_of })
+            Arc::new(Shared { routes, until, on_panic, route_of, trace_of })
         });
         if let Some(shared) = &shared {
             for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
@@ -266,8 +310,10 @@ impl Prometheus {
             until: Until::default(),
             on_panic: OnPanic::default(),
             route_of: None,
+            trace_of: TraceOf::Header,
             app_name: "starlette".to_owned(),
-            collectors: Vec::new(),
+            credits: None,
+            bridges: Vec::new(),
         }
     }
 

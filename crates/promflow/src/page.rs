@@ -1,32 +1,37 @@
-//! The page of metrics: a registry, and what collectors bring along from elsewhere.
+//! The page of metrics: a registry, and what bridges bring along from elsewhere.
+//!
+//! What writes metrics of its own under names that it knows beforehand is a collector of the registry
+//! ([`Registry::register_collector`]), which refuses names that are taken. A [`Bridge`] learns its names only while it is
+//! asked, and so the page decides then what it shows of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use promflow_exposition::{HistogramPoint, LabelText, Number, SummaryPoint, Writer};
+use promflow_exposition::{Escaping, HistogramPoint, LabelText, Negotiated, Number, SummaryPoint, Writer};
 use promflow_registry::{Format, RegisterError, Registry};
 
 #[cfg(feature = "page")]
 mod answer;
-mod collected;
+mod bridged;
 
 #[cfg(feature = "page")]
 pub use answer::Answer;
-pub use collected::{CollectedFamily, CollectedSeries, Point};
+pub use bridged::{BridgedFamily, BridgedSeries, Point};
 pub use promflow_model::MetricType;
 
 #[cfg(any(feature = "metrics", feature = "opentelemetry"))]
-pub(crate) use collected::sanitize_name;
+pub(crate) use bridged::sanitize_name;
 
 /// Brings metrics onto the page that another library counts: see [`crate::bridge`].
-pub trait Collector: Send + Sync {
+pub trait Bridge: Send + Sync {
     /// Reads the metrics as they are now.
-    fn collect(&self) -> Vec<CollectedFamily>;
+    fn collect(&self) -> Vec<BridgedFamily>;
 }
 
-impl<C: Collector + ?Sized> Collector for Arc<C> {
-    fn collect(&self) -> Vec<CollectedFamily> {
+impl<B: Bridge + ?Sized> Bridge for Arc<B> {
+    fn collect(&self) -> Vec<BridgedFamily> {
         (**self).collect()
     }
 }
@@ -52,9 +57,9 @@ pub struct Page {
 struct Inner {
     registry: Registry,
     default_labels: Vec<(String, String)>,
-    collectors: RwLock<Vec<Arc<dyn Collector>>>,
-    #[cfg(feature = "page")]
-    size: answer::SizeSeen,
+    bridges: RwLock<Vec<Arc<dyn Bridge>>>,
+    /// How large the page was the last time: the best guess for the next.
+    size_bytes: AtomicUsize,
 }
 
 impl fmt::Debug for Page {
@@ -84,9 +89,8 @@ impl Page {
         let inner = Inner {
             registry: registry.clone(),
             default_labels,
-            collectors: RwLock::default(),
-            #[cfg(feature = "page")]
-            size: answer::SizeSeen::default(),
+            bridges: RwLock::default(),
+            size_bytes: AtomicUsize::new(PAGE_BYTES_MIN),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -96,52 +100,71 @@ impl Page {
         &self.inner.registry
     }
 
-    /// Adds metrics that another library counts. A family whose name is on the page already is left out.
-    pub fn add_collector(&self, collector: impl Collector + 'static) -> &Self {
-        let mut collectors = self.inner.collectors.write().unwrap_or_else(PoisonError::into_inner);
-        collectors.push(Arc::new(collector));
+    /// Adds metrics that another library counts. A family is left out when its name, or that of one of its samples, is
+    /// another metric's.
+    pub fn add_bridge(&self, bridge: impl Bridge + 'static) -> &Self {
+        let mut bridges = self.inner.bridges.write().unwrap_or_else(PoisonError::into_inner);
+        bridges.push(Arc::new(bridge));
         self
     }
 
-    /// Writes the page.
+    /// Writes the page; names that are not classic are quoted, or escaped in a format that cannot quote them.
     pub fn encode(&self, format: Format) -> Vec<u8> {
-        let inner = &*self.inner;
-        let mut page = inner.registry.encode(format);
-        let collectors = inner.collectors.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if collectors.is_empty() {
-            return page;
-        }
-        let mut families = BTreeMap::new();
-        for family in collectors.iter().flat_map(|collector| collector.collect()) {
-            families.entry(family.name.clone()).or_insert(family);
-        }
-        let taken = family_names(&page);
-        families.retain(|name, _| {
-            !taken.contains(name) && !taken.contains(name.strip_suffix("_total").unwrap_or(name))
-        });
-        if page.ends_with(END_OF_PAGE) {
-            page.truncate(page.len() - END_OF_PAGE.len());
-        }
-        let mut writer = Writer::with_buffer(format, page);
-        for family in families.values().filter(|family| !family.series.is_empty()) {
-            inner.write(&mut writer, family);
-        }
-        writer.finish()
+        self.inner.encode(format, Escaping::AllowUtf8)
+    }
+
+    /// Writes the page in what was agreed with the scraper: format, and how names that are not classic are written.
+    pub fn encode_negotiated(&self, negotiated: &Negotiated) -> Vec<u8> {
+        self.inner.encode(negotiated.format, negotiated.escaping)
     }
 }
 
+/// How long a page is taken to be before the first was written.
+const PAGE_BYTES_MIN: usize = 4096;
 /// With which a page of OpenMetrics ends; more families may only stand before it.
 const END_OF_PAGE: &[u8] = b"# EOF\n";
-
-/// Lists the families of a page, as it names them.
-fn family_names(page: &[u8]) -> HashSet<String> {
-    let lines = page.split(|b| *b == b'\n').filter_map(|line| line.strip_prefix(b"# TYPE "));
-    let names = lines.filter_map(|line| line.split(|b| *b == b' ').next());
-    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
-}
+/// What a family's samples may be named, behind its name.
+const SAMPLE_SUFFIXES: [&str; 6] = ["", "_total", "_bucket", "_sum", "_count", "_created"];
 
 impl Inner {
-    fn write(&self, writer: &mut Writer, family: &CollectedFamily) {
+    fn encode(&self, format: Format, escaping: Escaping) -> Vec<u8> {
+        // A little more than the last one, so that it is not copied again and again while it grows.
+        let room = self.size_bytes.load(Ordering::Relaxed);
+        let writer = |page| {
+            let mut writer = Writer::with_buffer(format, page);
+            writer.escape_names(escaping);
+            writer
+        };
+        let mut page = self.registry.encode_into(writer(Vec::with_capacity(room + room / 8)));
+        let families = self.bridged();
+        if !families.is_empty() {
+            if page.ends_with(END_OF_PAGE) {
+                page.truncate(page.len() - END_OF_PAGE.len());
+            }
+            // A page of any format may be followed by families of the same format.
+            let mut writer = writer(page);
+            families.iter().for_each(|family| self.write(&mut writer, family));
+            page = writer.finish();
+        }
+        self.size_bytes.store(page.len(), Ordering::Relaxed);
+        page
+    }
+
+    /// Lists what bridges bring, by name, but for what is the registry's or an earlier bridge's.
+    fn bridged(&self) -> Vec<BridgedFamily> {
+        let bridges = self.bridges.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut families = BTreeMap::new();
+        for family in bridges.iter().flat_map(|bridge| bridge.collect()) {
+            let base = family.name.strip_suffix("_total").unwrap_or(&family.name).to_owned();
+            let taken = |suffix| self.registry.has_sample(&format!("{base}{suffix}"));
+            if !family.series.is_empty() && !SAMPLE_SUFFIXES.into_iter().any(taken) {
+                families.entry(base).or_insert(family);
+            }
+        }
+        families.into_values().collect()
+    }
+
+    fn write(&self, writer: &mut Writer, family: &BridgedFamily) {
         writer.family(&family.name, family.kind, &family.unit, &family.help);
         let mut series: Vec<_> = family.series.iter().map(|series| (self.labels(series), series)).collect();
         series.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
@@ -165,7 +188,7 @@ impl Inner {
     }
 
     /// Writes the labels of a series behind the default labels that it does not have itself.
-    fn labels(&self, series: &CollectedSeries) -> LabelText {
+    fn labels(&self, series: &BridgedSeries) -> LabelText {
         let own = |name: &str| series.labels.iter().any(|(n, _)| n == name);
         let defaults = self.default_labels.iter().filter(|(name, _)| !own(name));
         LabelText::new(defaults.chain(&series.labels).map(|(n, v)| (n.as_str(), v.as_str())))

@@ -35,14 +35,21 @@ fn update(metrics: &metrics::Process) {
         };
         set(&metrics.resident_memory, "VmRSS", 1024.0);
         set(&metrics.virtual_memory, "VmSize", 1024.0);
+        set(&metrics.heap, "VmData", 1024.0);
         set(&metrics.threads, "Threads", 1.0);
     }
     if let Ok(fds) = fs::read_dir("/proc/self/fd") {
         // One of them is that of the directory that is being read.
         metrics.open_fds.with(&[]).set(fds.count().saturating_sub(1) as f64);
     }
-    if let Some(max) = fs::read_to_string("/proc/self/limits").ok().as_deref().and_then(max_open_files) {
-        metrics.max_fds.with(&[]).set(max);
+    if let Ok(limits) = fs::read_to_string("/proc/self/limits") {
+        if let Some(max) = limit(&limits, "Max open files", f64::INFINITY) {
+            metrics.max_fds.with(&[]).set(max);
+        }
+        // Without a limit, what client_golang shows, so that differences to what is used stay numbers.
+        if let Some(max) = limit(&limits, "Max address space", u64::MAX as f64) {
+            metrics.virtual_memory_max.with(&[]).set(max);
+        }
     }
 }
 
@@ -77,10 +84,11 @@ fn status_field(status: &str, name: &str) -> Option<f64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-fn max_open_files(limits: &str) -> Option<f64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+/// Reads a soft limit.
+fn limit(limits: &str, name: &str, unlimited: f64) -> Option<f64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
     match line.split_ascii_whitespace().next()? {
-        "unlimited" => Some(f64::INFINITY),
+        "unlimited" => Some(unlimited),
         number => number.parse().ok(),
     }
 }
@@ -103,7 +111,9 @@ mod tests {
         assert_eq!(status_field("VmRSS:\t  2048 kB\n", "VmSize"), None);
         let limits =
             "Max cpu time  unlimited unlimited seconds\nMax open files            1024   4096   files\n";
-        assert_eq!(max_open_files(limits), Some(1024.0));
+        assert_eq!(limit(limits, "Max open files", f64::INFINITY), Some(1024.0));
+        assert_eq!(limit(limits, "Max cpu time", f64::INFINITY), Some(f64::INFINITY));
+        assert_eq!(limit(limits, "Max address space", 0.0), None);
     }
 
     #[cfg(target_os = "linux")]
@@ -111,12 +121,23 @@ mod tests {
     fn own_process_is_on_the_page() {
         let registry = Registry::new();
         register(&registry);
-        registry.encode(crate::Format::Text);
-        let metrics = metrics::Process::new(&registry);
-        assert!(metrics.resident_memory.with(&[]).value() > 100_000.0);
-        assert!(metrics.open_fds.with(&[]).value() >= 3.0);
-        assert!(metrics.max_fds.with(&[]).value() > metrics.open_fds.with(&[]).value());
-        assert!(metrics.start_time.with(&[]).value() > 1.6e9);
-        assert!(metrics.threads.with(&[]).value() >= 1.0);
+        let page = String::from_utf8(registry.encode(crate::Format::Text)).unwrap();
+        let value = |name: &str| -> f64 {
+            let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("{name} is not in\n{page}")).parse().unwrap()
+        };
+        for (name, least) in [
+            ("process_cpu_seconds_total", 0.0),
+            ("process_resident_memory_bytes", 1e5),
+            ("process_virtual_memory_bytes", value("process_resident_memory_bytes")),
+            ("process_virtual_memory_max_bytes", value("process_virtual_memory_bytes")),
+            ("process_heap_bytes", 1e5),
+            ("process_open_fds", 3.0),
+            ("process_max_fds", value("process_open_fds")),
+            ("process_start_time_seconds", 1.6e9),
+            ("process_threads", 1.0),
+        ] {
+            assert!(value(name) >= least, "{name}: {}", value(name));
+        }
     }
 }

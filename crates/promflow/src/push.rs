@@ -27,8 +27,8 @@ use http::{HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use promflow_exposition::Negotiated;
 use promflow_model::is_legacy_label_name;
-use promflow_registry::Format;
 use url::Url;
 
 use crate::page::Page;
@@ -40,6 +40,10 @@ pub use error::{PushError, PushErrorKind};
 
 /// How long a push may take unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// What is agreed with a gateway, as if it had asked for it.
+const TEXT: &str = "text/plain;version=0.0.4";
+const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;\
+                        escaping=allow-utf-8";
 /// So much of a refusal is read.
 const REFUSAL_BYTES_MAX: usize = 4096;
 
@@ -51,6 +55,7 @@ pub struct Push {
     authorization: Option<HeaderValue>,
     authorities_pem: Vec<u8>,
     timeout: Duration,
+    format: Negotiated,
 }
 
 impl fmt::Debug for Push {
@@ -86,6 +91,7 @@ impl Push {
             authorization: None,
             authorities_pem: Vec::new(),
             timeout: TIMEOUT,
+            format: Negotiated::from_accept(TEXT),
         };
         let push = push.group("job", job);
         Ok(match login {
@@ -129,6 +135,13 @@ impl Push {
         self
     }
 
+    /// Pushes protobuf rather than text 0.0.4, which every gateway reads: then native histograms, and names as they are,
+    /// reach a gateway that stores them.
+    pub fn protobuf(mut self) -> Self {
+        self.format = Negotiated::from_accept(PROTOBUF);
+        self
+    }
+
     /// Gives up after another time than ten seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -139,14 +152,14 @@ impl Push {
     ///
     /// Errors: the gateway does not answer, or refuses.
     pub async fn replace(&self, page: &Page) -> Result<(), PushError> {
-        self.send(Method::PUT, page.encode(Format::Text)).await
+        self.send(Method::PUT, page.encode_negotiated(&self.format)).await
     }
 
     /// Replaces the metrics under the grouping key that the page has too, and leaves the others (`POST`).
     ///
     /// Errors: as [`Push::replace`].
     pub async fn add(&self, page: &Page) -> Result<(), PushError> {
-        self.send(Method::POST, page.encode(Format::Text)).await
+        self.send(Method::POST, page.encode_negotiated(&self.format)).await
     }
 
     /// Deletes everything under the grouping key.
@@ -194,7 +207,9 @@ impl Push {
         *request.method_mut() = method;
         *request.uri_mut() = self.url.as_str().parse().map_err(|_| PushError::url(self.url.as_str()))?;
         let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Format::Text.content_type()));
+        if let Ok(content_type) = HeaderValue::try_from(self.format.content_type()) {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }

@@ -170,7 +170,9 @@ impl Site {
         let answer = self.page.answer_async(request.headers()).await;
         let mut response = Response::new(Full::new(Bytes::from(answer.body)));
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+        if let Ok(content_type) = HeaderValue::try_from(answer.content_type) {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
         headers.insert(VARY, HeaderValue::from_static(Answer::VARY));
         if let Some(encoding) = answer.content_encoding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use promflow_registry::{Counter, CounterFamily, Gauge, Histogram, HistogramFamily, Registry};
+use promflow_registry::{Counter, CounterFamily, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry};
 
 use crate::metrics;
 
@@ -75,6 +75,13 @@ impl Worker {
         }
     }
 
+    /// Shows who takes from a queue; the guide has no names for it.
+    pub fn set_consumers(&self, queue: &str, active: Consumers) {
+        if let WorkerNames::CeleryExporter(worker) = &self.0 {
+            worker.set_consumers(queue, active);
+        }
+    }
+
     /// Says whether the worker takes tasks; it does from the start. The guide has no name for it: `up` of the scrape
     /// says the same.
     pub fn set_up(&self, up: bool) {
@@ -82,6 +89,17 @@ impl Worker {
             worker.set_up(up);
         }
     }
+}
+
+/// Who takes from a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consumers {
+    /// Consumers of the queue: one for each worker that listens to it.
+    pub consumers: usize,
+    /// The workers.
+    pub workers: usize,
+    /// Their processes, or threads.
+    pub processes: usize,
 }
 
 /// Measures the runs of one task; its states exist at zero from the start.

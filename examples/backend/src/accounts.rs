@@ -30,7 +30,7 @@ pub(crate) const VOICE: usize = 1;
 pub(crate) const EXPORT: usize = 2;
 
 /// The most accounts that are kept.
-const ACCOUNTS_MAX: usize = 10_000;
+const ACCOUNTS_MAX: usize = 200_000;
 
 /// Finds a type of credits by its name.
 pub(crate) fn credit_kind(name: &str) -> Option<usize> {

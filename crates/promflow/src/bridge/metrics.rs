@@ -6,7 +6,7 @@
 //!
 //! let recorder = Recorder::new();
 //! let page = Page::new(&promflow::Registry::new());
-//! page.add_collector(recorder.clone());
+//! page.add_bridge(recorder.clone());
 //! # // A recorder that is set globally stays until the process ends.
 //! metrics::with_local_recorder(&recorder, || {
 //!     metrics::describe_counter!("jobs_total", "Jobs done.");
@@ -30,7 +30,7 @@ use ::metrics::{HistogramFn, Key, KeyName, Metadata, SharedString, Unit};
 use promflow_registry::{DEFAULT_SERIES_LIMIT, OVERFLOW};
 
 use crate::metrics::REQUEST_BUCKETS;
-use crate::page::{CollectedFamily, CollectedSeries, Collector, MetricType, Point, sanitize_name};
+use crate::page::{Bridge, BridgedFamily, BridgedSeries, MetricType, Point, sanitize_name};
 
 /// So many locks share the keys: the macros look their metric up at each use.
 const SHARDS: usize = 16;
@@ -243,11 +243,11 @@ impl ::metrics::Recorder for Recorder {
     }
 }
 
-impl Collector for Recorder {
-    fn collect(&self) -> Vec<CollectedFamily> {
+impl Bridge for Recorder {
+    fn collect(&self) -> Vec<BridgedFamily> {
         let families = self.inner.families.read().unwrap_or_else(PoisonError::into_inner);
         let used = families.iter().filter_map(|(name, family)| Some((name, family, family.kind?)));
-        used.map(|(name, family, kind)| CollectedFamily {
+        used.map(|(name, family, kind)| BridgedFamily {
             name: name.clone(),
             kind,
             unit: String::new(),
@@ -258,9 +258,9 @@ impl Collector for Recorder {
     }
 }
 
-fn series(labels: &[(String, String)], cell: &Cell) -> CollectedSeries {
+fn series(labels: &[(String, String)], cell: &Cell) -> BridgedSeries {
     let labels = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    CollectedSeries::new(labels, cell.point())
+    BridgedSeries::new(labels, cell.point())
 }
 
 #[cfg(test)]
@@ -273,7 +273,7 @@ mod tests {
 
     fn page(recorder: &Recorder) -> String {
         let page = Page::new(&Registry::new());
-        page.add_collector(recorder.clone());
+        page.add_bridge(recorder.clone());
         String::from_utf8(page.encode(Format::Text)).unwrap()
     }
 

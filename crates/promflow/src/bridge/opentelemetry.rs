@@ -12,7 +12,7 @@
 //! jobs.add(2, &[KeyValue::new("queue.name", "mail")]);
 //!
 //! let page = Page::new(&promflow::Registry::new());
-//! page.add_collector(reader);
+//! page.add_bridge(reader);
 //! let page = String::from_utf8(page.encode(Format::Text))?;
 //! assert!(page.contains("jobs_total{otel_scope_name=\"worker\",queue_name=\"mail\"} 2\n"));
 //! # Ok::<(), std::string::FromUtf8Error>(())
@@ -33,7 +33,7 @@ use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData, Re
 use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{InstrumentKind, ManualReader, Pipeline, Temporality};
 
-use crate::page::{CollectedFamily, CollectedSeries, Collector, MetricType, Point, sanitize_name};
+use crate::page::{Bridge, BridgedFamily, BridgedSeries, MetricType, Point, sanitize_name};
 
 mod unit;
 
@@ -74,14 +74,14 @@ impl MetricReader for Reader {
     }
 }
 
-impl Collector for Reader {
-    fn collect(&self) -> Vec<CollectedFamily> {
+impl Bridge for Reader {
+    fn collect(&self) -> Vec<BridgedFamily> {
         let mut metrics = ResourceMetrics::default();
         // A provider that is shut down, or has not begun, has nothing to show.
         if self.inner.collect(&mut metrics).is_err() {
             return Vec::new();
         }
-        let mut families: Vec<CollectedFamily> = Vec::new();
+        let mut families: Vec<BridgedFamily> = Vec::new();
         for scope in metrics.scope_metrics() {
             for metric in scope.metrics() {
                 let family = family(metric, scope.scope().name());
@@ -97,20 +97,20 @@ impl Collector for Reader {
 }
 
 /// Shows the resource as `target_info`.
-fn target_info(metrics: &ResourceMetrics) -> Option<CollectedFamily> {
+fn target_info(metrics: &ResourceMetrics) -> Option<BridgedFamily> {
     let attributes: Vec<(String, String)> =
         metrics.resource().iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let labels = attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    (!attributes.is_empty()).then(|| CollectedFamily {
+    (!attributes.is_empty()).then(|| BridgedFamily {
         name: "target_info".to_owned(),
         kind: MetricType::Info,
         unit: String::new(),
         help: "Target metadata.".to_owned(),
-        series: vec![CollectedSeries::new(labels, Point::Value(1.0))],
+        series: vec![BridgedSeries::new(labels, Point::Value(1.0))],
     })
 }
 
-fn family(metric: &Metric, scope: &str) -> CollectedFamily {
+fn family(metric: &Metric, scope: &str) -> BridgedFamily {
     let (kind, series) = match metric.data() {
         AggregatedMetrics::F64(data) => series(data, scope, |v| v),
         AggregatedMetrics::U64(data) => series(data, scope, |v| v as f64),
@@ -126,14 +126,14 @@ fn family(metric: &Metric, scope: &str) -> CollectedFamily {
     if kind == MetricType::Counter && !name.ends_with("_total") {
         name.push_str("_total");
     }
-    CollectedFamily { name, kind, unit: String::new(), help: metric.description().to_owned(), series }
+    BridgedFamily { name, kind, unit: String::new(), help: metric.description().to_owned(), series }
 }
 
 fn series<T: Copy>(
     data: &MetricData<T>,
     scope: &str,
     number: fn(T) -> f64,
-) -> (MetricType, Vec<CollectedSeries>) {
+) -> (MetricType, Vec<BridgedSeries>) {
     match data {
         MetricData::Gauge(gauge) => {
             let points = gauge.data_points();
@@ -171,13 +171,13 @@ fn series<T: Copy>(
     }
 }
 
-fn one<'a>(scope: &str, attributes: impl Iterator<Item = &'a KeyValue>, point: Point) -> CollectedSeries {
+fn one<'a>(scope: &str, attributes: impl Iterator<Item = &'a KeyValue>, point: Point) -> BridgedSeries {
     let mut labels: Vec<(String, String)> =
         attributes.map(|pair| (pair.key.to_string(), pair.value.to_string())).collect();
     if !scope.is_empty() {
         labels.push(("otel_scope_name".to_owned(), scope.to_owned()));
     }
-    CollectedSeries::new(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())), point)
+    BridgedSeries::new(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())), point)
 }
 
 #[cfg(test)]

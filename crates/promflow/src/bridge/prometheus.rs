@@ -10,14 +10,14 @@
 //! jobs.inc();
 //!
 //! let page = Page::new(&promflow::Registry::new());
-//! page.add_collector(Registered::new(&theirs));
+//! page.add_bridge(Registered::new(&theirs));
 //! assert!(String::from_utf8(page.encode(Format::Text))?.contains("jobs_total 1\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use ::prometheus::proto;
 
-use crate::page::{CollectedFamily, CollectedSeries, Collector, MetricType, Point};
+use crate::page::{Bridge, BridgedFamily, BridgedSeries, MetricType, Point};
 
 /// Gathers a registry of the crate `prometheus`.
 #[derive(Clone, Debug)]
@@ -37,13 +37,13 @@ impl Registered {
     }
 }
 
-impl Collector for Registered {
-    fn collect(&self) -> Vec<CollectedFamily> {
+impl Bridge for Registered {
+    fn collect(&self) -> Vec<BridgedFamily> {
         self.registry.gather().iter().map(family).collect()
     }
 }
 
-fn family(family: &proto::MetricFamily) -> CollectedFamily {
+fn family(family: &proto::MetricFamily) -> BridgedFamily {
     let kind = match family.get_field_type() {
         proto::MetricType::COUNTER => MetricType::Counter,
         proto::MetricType::GAUGE => MetricType::Gauge,
@@ -51,7 +51,7 @@ fn family(family: &proto::MetricFamily) -> CollectedFamily {
         proto::MetricType::SUMMARY => MetricType::Summary,
         proto::MetricType::UNTYPED => MetricType::Unknown,
     };
-    CollectedFamily {
+    BridgedFamily {
         name: family.name().to_owned(),
         kind,
         unit: String::new(),
@@ -60,7 +60,7 @@ fn family(family: &proto::MetricFamily) -> CollectedFamily {
     }
 }
 
-fn series(kind: MetricType, metric: &proto::Metric) -> Option<CollectedSeries> {
+fn series(kind: MetricType, metric: &proto::Metric) -> Option<BridgedSeries> {
     let point = match kind {
         MetricType::Counter => Point::Value(metric.get_counter().value()),
         MetricType::Gauge => Point::Value(metric.get_gauge().value()),
@@ -78,7 +78,7 @@ fn series(kind: MetricType, metric: &proto::Metric) -> Option<CollectedSeries> {
         _ => return None,
     };
     let labels = metric.get_label().iter().map(|label| (label.name(), label.value()));
-    Some(CollectedSeries::new(labels, point))
+    Some(BridgedSeries::new(labels, point))
 }
 
 /// Takes the buckets apart, which the crate adds up.
@@ -120,7 +120,7 @@ mod tests {
             histogram.with_label_values(&["mail"]).observe(value);
         }
         let page = Page::new(&Registry::new());
-        page.add_collector(Registered::new(&theirs));
+        page.add_bridge(Registered::new(&theirs));
         let page = String::from_utf8(page.encode(Format::Text)).unwrap();
         for line in [
             r#"jobs_total{queue="mail"} 3"#,

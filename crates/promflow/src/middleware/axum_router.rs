@@ -30,21 +30,22 @@ impl Prometheus {
     }
 }
 
-/// Answers with the page of a registry: in the format that `Accept` asks for, compressed as `Accept-Encoding` allows.
+/// Answers with the page of a registry, as [`Page::answer`] does.
 pub fn page(registry: &Registry, headers: &HeaderMap) -> impl IntoResponse + use<> {
     Page::new(registry).answer(headers)
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let headers = [
-            (CONTENT_TYPE, HeaderValue::from_static(self.content_type)),
-            (VARY, HeaderValue::from_static(Self::VARY)),
-        ];
-        let encoding = self.content_encoding.map(|e| [(CONTENT_ENCODING, HeaderValue::from_static(e))]);
-        match encoding {
-            Some(encoding) => (headers, encoding, self.body).into_response(),
-            None => (headers, self.body).into_response(),
+        let mut response = self.body.into_response();
+        let headers = response.headers_mut();
+        if let Ok(content_type) = HeaderValue::try_from(self.content_type) {
+            headers.insert(CONTENT_TYPE, content_type);
         }
+        headers.insert(VARY, HeaderValue::from_static(Self::VARY));
+        if let Some(encoding) = self.content_encoding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        response
     }
 }

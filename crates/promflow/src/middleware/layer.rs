@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::request::Parts;
-use http::{Extensions, Method, Request, Response, StatusCode, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -14,19 +14,57 @@ use tower_service::Service;
 use super::body::{MeasuredBody, announced_length, catch_panic, is_bodiless, is_head};
 use super::routes::{MethodLabel, Route, Routes};
 use super::running::{RequestSize, Running};
+use super::trace::sampled_trace_id;
 use super::{OnPanic, RouteTemplate, Until};
 
-pub(super) type RouteOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+/// A function of the program's that reads something from a request: its route, or its trace.
+pub(super) type OfRequest = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+
+/// Where the trace of a request is found.
+pub(super) enum TraceOf {
+    /// Nowhere: there are no exemplars.
+    Nothing,
+    /// In the header `traceparent`.
+    Header,
+    /// By a function of the program's.
+    Function(Box<OfRequest>),
+}
 
 /// What all services of a layer share.
 pub(super) struct Shared {
     pub(super) routes: Routes,
     pub(super) until: Until,
     pub(super) on_panic: OnPanic,
-    pub(super) route_of: Option<Box<RouteOf>>,
+    pub(super) route_of: Option<Box<OfRequest>>,
+    pub(super) trace_of: TraceOf,
 }
 
 impl Shared {
+    /// Finds the series and the trace of a request; no series when it is excluded.
+    fn inspect<B>(&self, request: Request<B>) -> (Request<B>, Option<Arc<Route>>, Option<Box<str>>) {
+        let by_function = matches!(self.trace_of, TraceOf::Function(_));
+        if self.route_of.is_none() && !by_function {
+            let route = self.find(request.method(), request.uri(), request.extensions(), None);
+            let trace_id = self.header_trace_id(request.headers());
+            return (request, route, trace_id);
+        }
+        let (parts, body) = request.into_parts();
+        let named = self.route_of.as_ref().and_then(|route_of| route_of(&parts));
+        let route = self.find(&parts.method, &parts.uri, &parts.extensions, named.as_deref());
+        let trace_id = match &self.trace_of {
+            TraceOf::Function(trace_of) => trace_of(&parts).map(String::into_boxed_str),
+            TraceOf::Nothing | TraceOf::Header => self.header_trace_id(&parts.headers),
+        };
+        (Request::from_parts(parts, body), route, trace_id)
+    }
+
+    fn header_trace_id(&self, headers: &HeaderMap) -> Option<Box<str>> {
+        match self.trace_of {
+            TraceOf::Header => sampled_trace_id(headers).map(Box::from),
+            TraceOf::Nothing | TraceOf::Function(_) => None,
+        }
+    }
+
     fn find(
         &self,
         method: &Method,
@@ -103,22 +141,11 @@ where
         let Some(shared) = &self.shared else {
             return ResponseFuture::unmeasured(self.inner.call(request));
         };
-        let (mut request, route) = match &shared.route_of {
-            None => {
-                let route = shared.find(request.method(), request.uri(), request.extensions(), None);
-                (request, route)
-            }
-            Some(route_of) => {
-                let (parts, body) = request.into_parts();
-                let named = route_of(&parts);
-                let route = shared.find(&parts.method, &parts.uri, &parts.extensions, named.as_deref());
-                (Request::from_parts(parts, body), route)
-            }
-        };
+        let (mut request, route, trace_id) = shared.inspect(request);
         let Some(route) = route else {
             return ResponseFuture::unmeasured(self.inner.call(request));
         };
-        let mut running = Running::start(route, shared.until);
+        let mut running = Running::start(route, shared.until, trace_id);
         if running.measures_request_size() {
             running.set_request_size(request_size(&mut request));
         }

@@ -3,6 +3,7 @@
 use promflow_registry::{Family, Metric, Registry};
 
 use super::families::{Families, Label, Measured, Size, Style};
+use crate::credits::Credits;
 use crate::metrics;
 use crate::middleware::UNMATCHED;
 
@@ -81,9 +82,15 @@ impl Preset {
         self == Self::FastapiInstrumentator
     }
 
-    pub(super) fn register(self, registry: &Registry, sizes: bool, app_name: &str) -> Families {
+    pub(super) fn register(
+        self,
+        registry: &Registry,
+        sizes: bool,
+        app_name: &str,
+        credits: Credits,
+    ) -> Families {
         let table = match self {
-            Self::Guide => return guide(registry, sizes),
+            Self::Guide => return guide(registry, sizes, credits),
             Self::Otel => &OTEL,
             Self::FastapiInstrumentator => &FASTAPI_INSTRUMENTATOR,
             Self::Starlette => &STARLETTE,
@@ -98,14 +105,14 @@ impl Preset {
             in_progress: table.in_progress.register(|n, h, l| registry.gauge(n, h, l)),
             request_size: sizes.then(|| table.request_size.register(registry)),
             response_size: sizes.then(|| table.response_size.register(registry)),
-            credits: metrics::Credits::new(registry),
+            credits,
             style: table.style,
             app_name: app_name.to_owned(),
         }
     }
 }
 
-fn guide(registry: &Registry, sizes: bool) -> Families {
+fn guide(registry: &Registry, sizes: bool, credits: Credits) -> Families {
     use Label::{Method, Route, Status};
     let http = metrics::Http::new(registry);
     let sizes = sizes.then(|| metrics::HttpSizes::new(registry));
@@ -116,7 +123,7 @@ fn guide(registry: &Registry, sizes: bool) -> Families {
         in_progress: Measured::new(http.in_progress, vec![Method]),
         request_size: sizes.as_ref().map(|sizes| size(sizes.request.clone())),
         response_size: sizes.map(|sizes| size(sizes.response)),
-        credits: metrics::Credits::new(registry),
+        credits,
         style: Style { other_method: promflow_registry::OVERFLOW, unmatched: UNMATCHED, group_status: false },
         app_name: String::new(),
     }

@@ -6,13 +6,12 @@
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use http::Method;
-use promflow_registry::Gauge;
+use promflow_registry::{Gauge, Metric};
 
-use super::families::{Ended, Families, Label, Values};
+use super::families::{Ended, EndedRequest, Families, Label, Values};
 
 const BUCKETS: usize = 512;
 /// As many methods and routes as a family has series by default; more are looked up anew at each request, and stand
@@ -42,7 +41,8 @@ impl MethodLabel {
     }
 }
 
-/// The series of one method and route.
+/// The series of one method and route. A series that was removed from its family or has expired comes back with the next
+/// request.
 #[derive(Debug)]
 pub(super) struct Route {
     families: Arc<Families>,
@@ -50,59 +50,88 @@ pub(super) struct Route {
     /// Empty when the request matched no route.
     template: Box<str>,
     https: bool,
-    in_progress: Gauge,
+    in_progress: Option<Gauge>,
     statuses: [OnceLock<Box<Ended>>; STATUSES],
+}
+
+/// A request that was counted as under way.
+#[derive(Debug)]
+pub(super) struct Entered {
+    /// Where it was counted, if not in the route's own gauge.
+    elsewhere: Option<Box<Gauge>>,
+    born: Option<f64>,
 }
 
 impl Route {
     fn new(families: &Arc<Families>, method: MethodLabel, template: Option<&str>, https: bool) -> Self {
-        let method = method.0.unwrap_or(families.style.other_method);
-        let template = template.unwrap_or(families.style.unmatched);
-        let values = values(families, method, template, https);
-        let route = Self {
+        let mut route = Self {
             families: families.clone(),
-            method,
-            template: template.into(),
+            method: method.0.unwrap_or(families.style.other_method),
+            template: template.unwrap_or(families.style.unmatched).into(),
             https,
-            in_progress: families.in_progress.resolve(&values),
+            in_progress: None,
             statuses: Default::default(),
         };
+        route.in_progress = families.in_progress.resolve(&route.values(0));
         if let Some(requests) = &families.requests {
             // The share of errors of a new route is zero, rather than absent until its first error.
-            let status = if families.style.group_status { "5xx" } else { "500" };
-            requests.resolve(&Values { status, ..values });
+            requests.find(&route.values(500));
         }
         route
+    }
+
+    fn values(&self, status: u16) -> Values<'_> {
+        values(&self.families, self.method, &self.template, self.https, status)
     }
 
     pub(super) fn families(&self) -> &Families {
         &self.families
     }
 
-    pub(super) fn in_progress(&self) -> &Gauge {
-        &self.in_progress
+    /// Counts a request as under way.
+    pub(super) fn enter(&self) -> Entered {
+        let own = self.in_progress.as_ref().filter(|gauge| gauge.is_on_page());
+        let elsewhere = match own {
+            Some(_) => None,
+            None => Some(Box::new(self.families.in_progress.find(&self.values(0)).clone())),
+        };
+        let gauge = own.or(elsewhere.as_deref());
+        gauge.into_iter().for_each(Gauge::inc);
+        let born = gauge.and_then(Metric::born);
+        Entered { elsewhere, born }
+    }
+
+    /// Counts a request as under way no more.
+    pub(super) fn leave(&self, entered: &Entered) {
+        let gauge = entered.elsewhere.as_deref().or(self.in_progress.as_ref());
+        // A series that was removed meanwhile has begun at zero again, without this request.
+        gauge.into_iter().filter(|gauge| gauge.born() == entered.born).for_each(Gauge::dec);
     }
 
     /// Counts an ended request.
-    pub(super) fn count(&self, status: u16, took: Duration, request_bytes: Option<u64>, response_bytes: u64) {
+    pub(super) fn count(&self, status: u16, request: &EndedRequest<'_>) {
+        let values = self.values(status);
         for slot in &self.statuses {
             // Another thread may have filled the slot with another status.
-            let ended = slot.get_or_init(|| Box::new(self.resolve(status)));
+            let ended = slot.get_or_init(|| Box::new(self.families.resolve(&values)));
             if ended.status == status {
-                return ended.count(took, request_bytes, response_bytes);
+                return self.families.count(ended, &values, request);
             }
         }
-        self.resolve(status).count(took, request_bytes, response_bytes);
-    }
-
-    fn resolve(&self, status: u16) -> Ended {
-        self.families.resolve(status, values(&self.families, self.method, &self.template, self.https))
+        self.families.count(&self.families.resolve(&values), &values, request);
     }
 }
 
-fn values<'a>(families: &'a Families, method: &'a str, route: &'a str, https: bool) -> Values<'a> {
+fn values<'a>(
+    families: &'a Families,
+    method: &'a str,
+    route: &'a str,
+    https: bool,
+    status: u16,
+) -> Values<'a> {
     let scheme = if https { "https" } else { "http" };
-    Values { method, route, scheme, status: "", app: &families.app_name }
+    let group_status = families.style.group_status;
+    Values { method, route, scheme, status, app: &families.app_name, group_status }
 }
 
 struct Node {
@@ -139,7 +168,7 @@ impl Routes {
     pub(super) fn init(&self, method: MethodLabel) {
         if !self.families.in_progress.has(Label::Route) {
             let method = method.0.unwrap_or(self.families.style.other_method);
-            self.families.in_progress.resolve(&values(&self.families, method, "", false));
+            self.families.in_progress.find(&values(&self.families, method, "", false, 0));
         }
     }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use http::Response;
 
-use super::routes::Route;
+use super::families::EndedRequest;
+use super::routes::{Entered, Route};
 use super::{CreditsUsed, STATUS_CLIENT_CLOSED, STATUS_INTERNAL_ERROR, Until};
-use crate::credits;
 
 /// How large the body of the request is.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ pub(super) enum RequestSize {
 #[derive(Debug)]
 pub(super) struct Running {
     route: Arc<Route>,
+    entered: Entered,
+    /// Of the exemplar.
+    trace_id: Option<Box<str>>,
     start: Instant,
     until: Until,
     /// Time to the head of the response.
@@ -37,10 +40,12 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn start(route: Arc<Route>, until: Until) -> Self {
-        route.in_progress().inc();
+    pub(super) fn start(route: Arc<Route>, until: Until, trace_id: Option<Box<str>>) -> Self {
+        let entered = route.enter();
         Self {
             route,
+            entered,
+            trace_id,
             start: Instant::now(),
             until,
             head: None,
@@ -78,7 +83,7 @@ impl Running {
         let one = extensions.get::<CreditsUsed>();
         let many = extensions.get::<Vec<CreditsUsed>>();
         for used in one.into_iter().chain(many.into_iter().flatten()) {
-            credits::count_used(&self.route.families().credits, &used.user, &used.kind, used.amount);
+            self.route.families().credits.count_used(&used.user, &used.kind, used.amount);
         }
     }
 
@@ -106,7 +111,8 @@ impl Running {
             RequestSize::Counted(bytes) => Some(bytes.load(Ordering::Relaxed)),
             RequestSize::Unknown => None,
         };
-        self.route.count(status, took, request_bytes, self.response_bytes);
+        let (response_bytes, trace_id) = (self.response_bytes, self.trace_id.as_deref());
+        self.route.count(status, &EndedRequest { took, request_bytes, response_bytes, trace_id });
     }
 }
 
@@ -115,6 +121,6 @@ impl Drop for Running {
         if !self.counted {
             self.count(if self.calling { STATUS_INTERNAL_ERROR } else { STATUS_CLIENT_CLOSED });
         }
-        self.route.in_progress().dec();
+        self.route.leave(&self.entered);
     }
 }

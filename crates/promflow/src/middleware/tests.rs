@@ -11,8 +11,10 @@ use tower::ServiceExt;
 use super::*;
 
 mod bounds;
+mod exemplars;
 mod listener;
 mod presets;
+mod reborn;
 
 struct App {
     registry: Registry,

@@ -1,13 +1,13 @@
 //! The answer to a scraper.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING};
-use promflow_registry::Format;
+use promflow_exposition::Negotiated;
 
 use super::Page;
 
@@ -16,16 +16,12 @@ use super::Page;
 /// At a gigabyte a second and with compression this is less than a millisecond.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 
-/// How large the page was the last time: the best guess for the next.
-#[derive(Debug, Default)]
-pub(super) struct SizeSeen(AtomicUsize);
-
 /// A page as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {
     /// The header `Content-Type`.
-    pub content_type: &'static str,
+    pub content_type: String,
     /// The header `Content-Encoding`.
     pub content_encoding: Option<&'static str>,
     /// The page.
@@ -38,7 +34,8 @@ impl Answer {
 }
 
 impl Page {
-    /// Writes the page in the format that `Accept` asks for, compressed when `Accept-Encoding` allows it.
+    /// Writes the page as `Accept` asks for: in text, OpenMetrics or protobuf, with names escaped as it says; compressed
+    /// when `Accept-Encoding` allows it.
     pub fn answer(&self, headers: &HeaderMap) -> Answer {
         self.write_answer(Wanted::read(headers))
     }
@@ -48,7 +45,7 @@ impl Page {
     /// Panics: outside a tokio runtime, when the page is large.
     pub async fn answer_async(&self, headers: &HeaderMap) -> Answer {
         let wanted = Wanted::read(headers);
-        if self.inner.size.0.load(Ordering::Relaxed) <= INLINE_BYTES_MAX {
+        if self.inner.size_bytes.load(Ordering::Relaxed) <= INLINE_BYTES_MAX {
             return self.write_answer(wanted);
         }
         let page = self.clone();
@@ -63,11 +60,10 @@ impl Page {
     }
 
     fn write_answer(&self, wanted: Wanted) -> Answer {
-        let page = self.encode(wanted.format);
-        self.inner.size.0.store(page.len(), Ordering::Relaxed);
+        let page = self.encode_negotiated(&wanted.negotiated);
         let compressed = if wanted.gzip { gzip(&page) } else { None };
         Answer {
-            content_type: wanted.format.content_type(),
+            content_type: wanted.negotiated.content_type(),
             content_encoding: compressed.is_some().then_some("gzip"),
             body: compressed.unwrap_or(page),
         }
@@ -76,7 +72,7 @@ impl Page {
 
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
-    format: Format,
+    negotiated: Negotiated,
     gzip: bool,
 }
 
@@ -86,7 +82,8 @@ impl Wanted {
             let values = headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
             values.collect::<Vec<_>>().join(",")
         };
-        Self { format: Format::from_accept(&all(ACCEPT)), gzip: allows_gzip(&all(ACCEPT_ENCODING)) }
+        let negotiated = Negotiated::from_accept(&all(ACCEPT));
+        Self { negotiated, gzip: allows_gzip(&all(ACCEPT_ENCODING)) }
     }
 }
 

@@ -62,6 +62,21 @@ fn page_is_put_posted_and_deleted() {
 }
 
 #[test]
+fn protobuf_is_pushed_when_asked_for() {
+    let (server, seen) = gateway(200);
+    let push = Push::new(&server.url(""), "backup").unwrap().protobuf();
+    push.replace_blocking(&page()).unwrap();
+    let seen = seen.lock().unwrap();
+    let content_type = seen[0].headers.iter().find(|(name, _)| name == "content-type").unwrap();
+    assert_eq!(
+        content_type.1,
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
+         escaping=allow-utf-8"
+    );
+    assert!(seen[0].body.contains("rows_total") && !seen[0].body.contains("# TYPE"), "{}", seen[0].body);
+}
+
+#[test]
 fn page_is_pushed_over_https_to_a_gateway_that_is_trusted() {
     let server = ScriptedServer::start_tls("localhost", |_| Script::status(200));
     let url = format!("https://localhost:{}", server.port());

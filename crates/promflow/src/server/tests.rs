@@ -47,6 +47,19 @@ fn page_is_served_and_nothing_else() {
 }
 
 #[test]
+fn page_is_served_as_the_scraper_asks() {
+    let server = start(&Settings::default());
+    for (accept, content_type) in [
+        ("application/openmetrics-text;version=2.0.0", "application/openmetrics-text; version=2.0.0"),
+        ("text/plain;version=1.0.0;escaping=dots", "text/plain; version=1.0.0; charset=utf-8; escaping=dots"),
+    ] {
+        let head = format!("HEAD /metrics HTTP/1.1\r\nAccept: {accept}");
+        let answer = request(&server, &head);
+        assert!(answer.contains(&format!("content-type: {content_type}")), "{answer}");
+    }
+}
+
+#[test]
 fn page_needs_the_name_and_the_password() {
     let hash = bcrypt::hash("s3cret", 4).unwrap();
     for password in ["s3cret".to_owned(), hash] {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Counter, CounterFamily, End, Gauge, Histogram, HistogramFamily, Registry};
+use super::{
+    Consumers, Counter, CounterFamily, End, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry,
+};
 
 /// The default bounds of its `celery_task_runtime`.
 ///
@@ -35,7 +37,10 @@ pub(super) struct CeleryWorker {
     queue_wait: HistogramFamily,
     up: Gauge,
     active: Gauge,
-    queue_length: promflow_registry::GaugeFamily,
+    queue_length: GaugeFamily,
+    consumers: GaugeFamily,
+    workers: GaugeFamily,
+    processes: GaugeFamily,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +62,7 @@ pub(super) struct CeleryTask {
 impl CeleryWorker {
     pub(super) fn new(registry: &Registry, hostname: &str) -> Self {
         let gauge = |name, help| registry.gauge(name, help, &["hostname"]).with(&[hostname]).clone();
+        let of_queue = |name, help| registry.gauge(name, help, &["queue_name"]);
         let up = gauge("celery_worker_up", "Whether the worker takes tasks.");
         up.set(1.0);
         Self {
@@ -81,10 +87,12 @@ impl CeleryWorker {
             ),
             up,
             active: gauge("celery_worker_tasks_active", "Runs under way."),
-            queue_length: registry.gauge(
-                "celery_queue_length",
-                "Tasks that wait in the queue.",
-                &["queue_name"],
+            queue_length: of_queue("celery_queue_length", "Tasks that wait in the queue."),
+            consumers: of_queue("celery_active_consumer_count", "Consumers of the queue."),
+            workers: of_queue("celery_active_worker_count", "Workers that take from the queue."),
+            processes: of_queue(
+                "celery_active_process_count",
+                "Processes of the workers that take from the queue.",
             ),
         }
     }
@@ -112,6 +120,14 @@ impl CeleryWorker {
 
     pub(super) fn set_queue_length(&self, queue: &str, tasks: usize) {
         self.queue_length.with(&[queue]).set(tasks as f64);
+    }
+
+    pub(super) fn set_consumers(&self, queue: &str, active: Consumers) {
+        let Consumers { consumers, workers, processes } = active;
+        let counts = [(&self.consumers, consumers), (&self.workers, workers), (&self.processes, processes)];
+        for (family, count) in counts {
+            family.with(&[queue]).set(count as f64);
+        }
     }
 
     pub(super) fn set_up(&self, up: bool) {

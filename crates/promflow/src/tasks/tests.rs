@@ -45,6 +45,7 @@ fn celery_exporter_has_its_own_names() {
     task.start().failure_of("ValueError");
     let running = task.start();
     worker.set_queue_length("slow", 4);
+    worker.set_consumers("slow", Consumers { consumers: 1, workers: 2, processes: 8 });
     let labels = r#"{name="export",hostname="w1",queue_name="slow"}"#;
     let during = page(&registry);
     let events = ["sent", "received", "succeeded", "rejected", "revoked", "retried"];
@@ -60,6 +61,9 @@ fn celery_exporter_has_its_own_names() {
         r#"celery_worker_up{hostname="w1"} 1"#.to_owned(),
         r#"celery_worker_tasks_active{hostname="w1"} 1"#.to_owned(),
         r#"celery_queue_length{queue_name="slow"} 4"#.to_owned(),
+        r#"celery_active_consumer_count{queue_name="slow"} 1"#.to_owned(),
+        r#"celery_active_worker_count{queue_name="slow"} 2"#.to_owned(),
+        r#"celery_active_process_count{queue_name="slow"} 8"#.to_owned(),
     ]);
     for line in lines {
         assert!(during.lines().any(|l| l == line), "{line} is not in\n{during}");

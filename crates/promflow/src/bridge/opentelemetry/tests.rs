@@ -35,7 +35,7 @@ fn instruments_are_on_the_page() {
     provider.meter("").u64_counter("speed").with_unit("MiBy/s").build().add(1, &[]);
 
     let page = Page::new(&Registry::new());
-    page.add_collector(reader);
+    page.add_bridge(reader);
     let text = String::from_utf8(page.encode(Format::Text)).unwrap();
     for line in [
         r#"http_sent_bytes_total{http_route="/a",ok="true",otel_scope_name="shop"} 2.5"#,

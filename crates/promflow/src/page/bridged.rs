@@ -1,10 +1,10 @@
-//! What a collector brings: plain values, which the page writes in any format.
+//! What a bridge brings: plain values, which the page writes in any format.
 
 use promflow_model::MetricType;
 
 /// A metric that was counted elsewhere.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CollectedFamily {
+pub struct BridgedFamily {
     /// Its name, as its samples have it in text (`jobs_total`).
     pub name: String,
     /// Its type.
@@ -14,18 +14,18 @@ pub struct CollectedFamily {
     /// What it counts.
     pub help: String,
     /// Its series.
-    pub series: Vec<CollectedSeries>,
+    pub series: Vec<BridgedSeries>,
 }
 
 /// One combination of labels, and its value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CollectedSeries {
+pub struct BridgedSeries {
     /// Names and values, sorted by name, each once.
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) point: Point,
 }
 
-impl CollectedSeries {
+impl BridgedSeries {
     /// Makes a series; names that no label can have are changed to such as it can (`http.route` to `http_route`), and
     /// values whose names become the same are joined with `;`.
     pub fn new<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, point: Point) -> Self {
