@@ -1,9 +1,12 @@
 //! The native half of the Python package `promflow`: values, children, exposition and parsers.
 
+mod text;
+
 use pyo3::prelude::*;
 
 /// What `promflow` keeps in Rust.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    text::register(module)
 }
