@@ -1,5 +1,6 @@
 //! The native half of the Python package `promflow`: values, children, exposition and parsers.
 
+mod parse;
 mod text;
 
 use pyo3::prelude::*;
@@ -8,5 +9,6 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    parse::register(module)?;
     text::register(module)
 }
