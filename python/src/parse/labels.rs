@@ -126,7 +126,8 @@ pub(super) fn plain_series(line: &str) -> Option<(&str, Labels<'_>, &str)> {
         rest = &value[close + 1..];
     }
     let rest = if labels.is_empty() { rest } else { rest.strip_prefix('}')? };
-    if has_duplicates(&labels) {
+    // A brace behind a space may still begin labels.
+    if has_duplicates(&labels) || (labels.is_empty() && rest.contains('{')) {
         return None;
     }
     Some((name, labels, rest.strip_prefix(' ')?))
