@@ -2,6 +2,7 @@
 
 mod parse;
 mod text;
+mod write;
 
 use pyo3::prelude::*;
 
@@ -10,5 +11,6 @@ use pyo3::prelude::*;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     parse::register(module)?;
-    text::register(module)
+    text::register(module)?;
+    write::register(module)
 }
