@@ -77,6 +77,10 @@ impl<'py> Page<'py> {
         let mut own: [Vec<u8>; 3] = Default::default();
         for sample in metric.getattr(intern!(py, "samples"))?.try_iter()? {
             let sample = self.fields(&sample?)?;
+            // The text format has no native histograms.
+            if sample.native.is_truthy()? {
+                continue;
+            }
             let suffix = sample.name.to_str()?.strip_prefix(name).unwrap_or("");
             match OWN_FAMILIES.iter().position(|s| *s == suffix) {
                 None => self.prometheus_sample(&sample)?,
