@@ -40,6 +40,12 @@ impl Scheme {
         self.escape(name, is_legacy_metric_name(name), true)
     }
 
+    /// Escapes the name of a sample as prometheus_client does on OpenMetrics pages: by the rules of label names, and in
+    /// the scheme of values even where it is classic.
+    pub(crate) fn openmetrics_sample_name(self, name: &str) -> Cow<'_, str> {
+        self.escape(name, false, false)
+    }
+
     /// Escapes a label name, without quotes.
     pub(crate) fn label_name(self, name: &str) -> Cow<'_, str> {
         self.escape(name, is_legacy_label(name), false)
