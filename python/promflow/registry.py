@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
+from threading import Lock
 from typing import Any, Protocol
 
 from . import _core, values
@@ -61,6 +62,8 @@ class CollectorRegistry:
         self._collector_to_names: dict[Any, list[str]] = {}
         self._names_to_collectors: dict[str, Any] = {}
         self._auto_describe = auto_describe
+        # For code that takes it; nothing here does.
+        self._lock = Lock()
         self._target_info: dict[str, str] | None = {}
         self._support_collectors_without_names = support_collectors_without_names
         self._collectors_without_names: list[Any] = []
@@ -118,8 +121,8 @@ class CollectorRegistry:
         """What other processes of the application registered and this one did not."""
         if not self._shares or getattr(values.ValueClass, "_multiprocess", False):
             return None
-        path = _core.family_arena_if_open()
-        if path is None:
+        path = values._family_arena[0] if values._family_arena else None
+        if path is None or not _core.is_shared_open(path):
             return None
         return _core.SharedPart(path, {*self._names_to_collectors, *values._instances})
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from . import _core
+from . import _core, _family
 
 ARENA_FILE = "promflow.arena"
 """The file in ``PROMETHEUS_MULTIPROC_DIR`` that processes share."""
@@ -55,6 +55,9 @@ class _Place(NamedTuple):
 
 _PRIVATE = _Place()
 
+_family_arena: list[str | None] = []
+"""The file that the processes of this application share, once it was asked for."""
+
 _instances: dict[str, int] = {}
 """How often metrics of these names were unregistered."""
 
@@ -67,9 +70,11 @@ def _place(shared: bool) -> _Place:
             return _PRIVATE
         identify = getattr(ValueClass, "_process_identifier", None)
         return _Place(os.path.join(path, ARENA_FILE), True, identify)
-    if shared:
-        return _Place(_core.family_arena())
-    return _PRIVATE
+    if not shared:
+        return _PRIVATE
+    if not _family_arena:
+        _family_arena.append(_family.open_path())
+    return _Place(_family_arena[0])
 
 
 def _metric_of(

@@ -85,6 +85,11 @@ impl Arena {
         Ok(open.entry(path.to_owned()).or_insert(arena).clone())
     }
 
+    /// Tells whether a file is open.
+    pub(crate) fn is_open(path: &Path) -> bool {
+        lock(&OPEN).as_ref().is_some_and(|open| open.contains_key(path))
+    }
+
     /// Forgets all files; metrics that have cells there go on.
     pub(crate) fn close_all() {
         *lock(&OPEN) = None;

@@ -45,16 +45,10 @@ fn close_shared() {
     arena::Arena::close_all();
 }
 
-/// Finds the file that the processes of this application share.
+/// Tells whether this process counts in a file that processes share.
 #[pyfunction]
-fn family_arena() -> Option<std::path::PathBuf> {
-    None
-}
-
-/// Returns the file that the processes of this application share, if this one has it open.
-#[pyfunction]
-fn family_arena_if_open() -> Option<std::path::PathBuf> {
-    None
+fn is_shared_open(path: std::path::PathBuf) -> bool {
+    arena::Arena::is_open(&path)
 }
 
 /// What `promflow` keeps in Rust.
@@ -75,8 +69,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
     module.add_function(wrap_pyfunction!(close_shared, module)?)?;
-    module.add_function(wrap_pyfunction!(family_arena, module)?)?;
-    module.add_function(wrap_pyfunction!(family_arena_if_open, module)?)?;
+    module.add_function(wrap_pyfunction!(is_shared_open, module)?)?;
     page::register(module)?;
     text::register(module)
 }

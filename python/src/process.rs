@@ -60,42 +60,21 @@ pub(crate) fn forked() {
     THIS.store(0, Ordering::Relaxed);
 }
 
-/// What the kernel says about a process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stat {
-    pub(crate) parent: u32,
-    /// Clock ticks since the machine started.
-    pub(crate) start_ticks: u64,
-    /// Where its code and its stack begin: other numbers after every `exec`, the same after a fork.
-    pub(crate) addresses: (u64, u64),
-}
-
-/// Asks about a process; nothing when it does not run.
+/// Reads when a process started, in clock ticks since the machine did; nothing when it does not run.
 #[cfg(target_os = "linux")]
-pub(crate) fn stat(pid: u32) -> Option<Stat> {
+fn start_ticks(pid: u32) -> Option<u64> {
     let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The command's name stands in parentheses and may hold any bytes.
     let name_end = text.iter().rposition(|b| *b == b')')?;
-    let fields = std::str::from_utf8(&text[name_end + 1..]).ok()?;
-    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+    let mut fields = std::str::from_utf8(&text[name_end + 1..]).ok()?.split_ascii_whitespace();
+    let state = fields.next()?;
+    let ticks = fields.nth(18)?.parse().ok()?;
     // A zombie has ended: its parent has just not asked yet.
-    let ended = matches!(*fields.first()?, "Z" | "X");
-    // The fields are numbered from 3 in proc(5).
-    let number = |i: usize| fields.get(i - 3)?.parse::<u64>().ok();
-    let stat = Stat {
-        parent: u32::try_from(number(4)?).ok()?,
-        start_ticks: number(22)?,
-        addresses: (number(26)?, number(28)?),
-    };
-    (!ended).then_some(stat)
+    (state != "Z" && state != "X").then_some(ticks)
 }
 
 /// Elsewhere every process is taken to be running.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn stat(_: u32) -> Option<Stat> {
-    Some(Stat { parent: 0, start_ticks: 0, addresses: (0, 0) })
-}
-
-fn start_ticks(pid: u32) -> Option<u64> {
-    stat(pid).map(|stat| stat.start_ticks)
+fn start_ticks(_: u32) -> Option<u64> {
+    Some(0)
 }
