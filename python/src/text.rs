@@ -7,9 +7,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use promflow_model::{is_legacy_label_name, is_legacy_metric_name};
-use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 /// What is done to names that are not classic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +38,6 @@ impl Scheme {
     /// Escapes a metric name, without quotes.
     pub(crate) fn metric_name(self, name: &str) -> Cow<'_, str> {
         self.escape(name, is_legacy_metric_name(name), true)
-    }
-
-    /// Escapes the name of a sample as prometheus_client does on OpenMetrics pages: by the rules of label names, and in
-    /// the scheme of values even where it is classic.
-    pub(crate) fn openmetrics_sample_name(self, name: &str) -> Cow<'_, str> {
-        self.escape(name, false, false)
     }
 
     /// Escapes a label name, without quotes.
@@ -235,14 +227,6 @@ fn push_fixed(out: &mut Vec<u8>, digits: &[u8], point: i32) {
         out.push(b'.');
         out.extend_from_slice(&digits[whole..]);
     }
-}
-
-/// Takes the text of a Python string; what is none fails as `value.replace` would.
-pub(crate) fn string_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a Bound<'a, PyString>> {
-    value.cast::<PyString>().map_err(|_| {
-        let kind = value.get_type().name().map(|n| n.to_string()).unwrap_or_default();
-        PyAttributeError::new_err(format!("'{kind}' object has no attribute 'replace'"))
-    })
 }
 
 fn as_string(write: impl FnOnce(&mut Vec<u8>)) -> String {
