@@ -23,7 +23,7 @@ from urllib.request import (
 
 from . import _core
 from .openmetrics.exposition import UNDERSCORES
-from .registry import REGISTRY, Collector
+from .registry import REGISTRY, Collector, _page_parts_of
 
 Headers = list[tuple[str, str]]
 CompressionType = Optional[Literal["gzip", "snappy"]]
@@ -201,7 +201,7 @@ def _use_gateway(
     data = b""
     headers: Headers = [("Content-Type", _CONTENT_TYPE)]
     if method != "DELETE":
-        page = _core.prometheus_page((REGISTRY if registry is None else registry).collect(), UNDERSCORES)
+        page = _core.write_page(_page_parts_of(REGISTRY if registry is None else registry), "text", UNDERSCORES)
         data, coding = _compress(page, compression)
         headers.extend(coding)
     handler(

@@ -30,7 +30,7 @@ from ._gateway import (
 )
 from ._server import ThreadingWSGIServer, make_metrics_server, make_ssl_context
 from .openmetrics import exposition as openmetrics
-from .registry import REGISTRY, Collector
+from .registry import REGISTRY, Collector, _page_parts_of
 from .utils import parse_version
 
 __all__ = (
@@ -71,7 +71,7 @@ _ESCAPINGS = (openmetrics.ALLOWUTF8, openmetrics.UNDERSCORES, openmetrics.DOTS, 
 
 def generate_latest(registry: Collector = REGISTRY, escaping: str = openmetrics.UNDERSCORES) -> bytes:
     """Writes what a registry collects in the text format."""
-    return _core.prometheus_page(registry.collect(), escaping)
+    return _core.write_page(_page_parts_of(registry), "text", escaping)
 
 
 def choose_encoder(accept_header: str | None) -> tuple[Encoder, str]:

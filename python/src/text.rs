@@ -127,6 +127,17 @@ pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
 
 /// Below this the shortest text of a whole number is its digits and `.0`.
 const PLAIN_MAX: f64 = 1e6;
+/// From how many digits before the point on `repr` is scientific.
+const REPR_POINT_MAX: i32 = 16;
+
+/// Writes a float as Python's `repr` does.
+pub(crate) fn push_repr(out: &mut Vec<u8>, v: f64) {
+    match v {
+        v if v.is_nan() => out.extend_from_slice(b"nan"),
+        v if v.is_infinite() => out.extend_from_slice(if v > 0.0 { b"inf" } else { b"-inf" }),
+        v => push_finite(out, v, REPR_POINT_MAX),
+    }
+}
 
 /// Writes a float as Python's `repr` does, but in scientific notation from 1e6 on where it is positive, as Go does.
 pub(crate) fn push_go_float(out: &mut Vec<u8>, v: f64) {
@@ -138,6 +149,11 @@ pub(crate) fn push_go_float(out: &mut Vec<u8>, v: f64) {
         out.extend_from_slice(if v > 0.0 { b"+Inf" } else { b"-Inf" });
         return;
     }
+    push_finite(out, v, if v > 0.0 { 6 } else { REPR_POINT_MAX });
+}
+
+/// Writes a float, in scientific notation where the point would stand behind more digits than `point_max`.
+fn push_finite(out: &mut Vec<u8>, v: f64, point_max: i32) {
     if v.is_sign_negative() {
         out.push(b'-');
     }
@@ -151,8 +167,7 @@ pub(crate) fn push_go_float(out: &mut Vec<u8>, v: f64) {
     let (digits, exponent) = shortest(magnitude, &mut text);
     // Where the point stands, counted from the first digit.
     let point = exponent + 1;
-    let last_fixed = if v > 0.0 { 6 } else { 16 };
-    if point <= -4 || point > last_fixed {
+    if point <= -4 || point > point_max {
         push_scientific(out, digits, exponent);
     } else {
         push_fixed(out, digits, point);
@@ -245,7 +260,7 @@ fn as_string(write: impl FnOnce(&mut Vec<u8>)) -> String {
 }
 
 #[pyfunction]
-fn float_to_go_string(value: f64) -> String {
+pub(crate) fn float_to_go_string(value: f64) -> String {
     as_string(|out| push_go_float(out, value))
 }
 

@@ -8,7 +8,7 @@ use promflow_model::is_legacy_metric_name;
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyMapping, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyMapping, PyString, PyTuple, PyType};
 
 use crate::text::{Scheme, push_escaped, push_go_float, push_label_name, push_metric_name, push_quoted};
 
@@ -393,37 +393,4 @@ fn push_list(
         write(out, &item?)?;
     }
     Ok(())
-}
-
-/// Writes families in the text format.
-#[pyfunction]
-fn prometheus_page<'py>(metrics: &Bound<'py, PyAny>, escaping: &str) -> PyResult<Bound<'py, PyBytes>> {
-    let py = metrics.py();
-    let mut page = Page::new(py, Vec::new(), escaping)?;
-    for metric in metrics.try_iter()? {
-        page.prometheus(&metric?)?;
-    }
-    Ok(PyBytes::new(py, &page.into_bytes()))
-}
-
-/// Writes families in OpenMetrics, with its end.
-#[pyfunction]
-fn openmetrics_page<'py>(
-    metrics: &Bound<'py, PyAny>,
-    escaping: &str,
-    native: bool,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let py = metrics.py();
-    let mut page = Page::new(py, Vec::new(), escaping)?;
-    for metric in metrics.try_iter()? {
-        page.openmetrics(&metric?, native)?;
-    }
-    let mut out = page.into_bytes();
-    out.extend_from_slice(b"# EOF\n");
-    Ok(PyBytes::new(py, &out))
-}
-
-pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(prometheus_page, module)?)?;
-    module.add_function(wrap_pyfunction!(openmetrics_page, module)?)
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import _core
-from ..registry import Collector
+from ..registry import Collector, _page_parts_of
 from ..utils import parse_version
 
 __all__ = (
@@ -38,7 +38,7 @@ def generate_latest(registry: Collector, escaping: str = UNDERSCORES, version: s
 
     Native histograms are left out below version 2.0.0, which is the first to have them.
     """
-    return _core.openmetrics_page(registry.collect(), escaping, parse_version(version) >= (2, 0, 0))
+    return _core.write_page(_page_parts_of(registry), "openmetrics", escaping, parse_version(version) >= (2, 0, 0))
 
 
 def escape_metric_name(s: str, escaping: str = UNDERSCORES) -> str:
