@@ -1,16 +1,14 @@
 """The native half of the package."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
+from .metrics_core import Metric as _Family
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 _M = TypeVar("_M", bound="Metric")
-
-from collections.abc import Iterable, Iterator
-
-from .metrics_core import Metric
 
 __version__: str
 
@@ -166,12 +164,12 @@ def float_to_go_string(value: float) -> str: ...
 def escape_metric_name(name: str, escaping: str) -> str: ...
 def escape_label_name(name: str, escaping: str) -> str: ...
 
-class PrometheusFamilies(Iterator[Metric]):
+class PrometheusFamilies(Iterator[_Family]):
     def __new__(cls, source: str | Iterable[str]) -> PrometheusFamilies: ...
     def __iter__(self) -> PrometheusFamilies: ...
-    def __next__(self) -> Metric: ...
+    def __next__(self) -> _Family: ...
 
-class OpenMetricsFamilies(Iterator[Metric]):
+class OpenMetricsFamilies(Iterator[_Family]):
     def __new__(cls, source: str | Iterable[str]) -> OpenMetricsFamilies: ...
     def __iter__(self) -> OpenMetricsFamilies: ...
-    def __next__(self) -> Metric: ...
+    def __next__(self) -> _Family: ...
