@@ -314,6 +314,12 @@ impl Metric {
         Ok(self.state()?.family.is_shared())
     }
 
+    /// Tells whether a page may be written without asking Python code for samples.
+    #[getter]
+    fn _is_native(&self) -> PyResult<bool> {
+        Ok(self.state()?.is_native())
+    }
+
     #[getter]
     fn _name(&self, py: Python<'_>) -> PyResult<Py<PyString>> {
         Ok(self.state()?.given.name.clone_ref(py))

@@ -1,7 +1,6 @@
 //! Pages of `Metric` objects, as custom collectors return them.
 //!
-//! Where prometheus_client's OpenMetrics writer contradicts itself the metadata's names win: under every scheme a
-//! sample has the name that its `# TYPE` has, colons included, and names of exemplars' labels are escaped as well.
+//! Byte for byte what prometheus_client writes, but that names of exemplars' labels are escaped as well.
 
 use std::io::Write;
 
@@ -77,6 +76,10 @@ impl<'py> Page<'py> {
         let mut own: [Vec<u8>; 3] = Default::default();
         for sample in metric.getattr(intern!(py, "samples"))?.try_iter()? {
             let sample = self.fields(&sample?)?;
+            // The text format has no native histograms.
+            if sample.native.is_truthy()? {
+                continue;
+            }
             let suffix = sample.name.to_str()?.strip_prefix(name).unwrap_or("");
             match OWN_FAMILIES.iter().position(|s| *s == suffix) {
                 None => self.prometheus_sample(&sample)?,
@@ -138,14 +141,18 @@ impl<'py> Page<'py> {
     }
 
     /// Writes a name and labels.
-    fn series(&mut self, sample: &Fields<'py>) -> PyResult<()> {
+    fn series(&mut self, sample: &Fields<'py>, openmetrics: bool) -> PyResult<()> {
         let name = sample.name.to_str()?;
         let quoted = self.scheme == Scheme::AllowUtf8 && !is_legacy_metric_name(name);
         if quoted {
             self.out.push(b'{');
             push_quoted(&mut self.out, name);
         } else {
-            self.out.extend_from_slice(self.scheme.metric_name(name).as_bytes());
+            let name = match openmetrics {
+                true => self.scheme.openmetrics_sample_name(name),
+                false => self.scheme.metric_name(name),
+            };
+            self.out.extend_from_slice(name.as_bytes());
         }
         let labels = Labels::of(&sample.labels)?;
         if !labels.is_empty() {
@@ -160,7 +167,7 @@ impl<'py> Page<'py> {
     }
 
     fn prometheus_sample(&mut self, sample: &Fields<'py>) -> PyResult<()> {
-        self.series(sample)?;
+        self.series(sample, false)?;
         push_go_float(&mut self.out, float_of(&sample.value)?);
         if !sample.time.is_none() {
             self.out.push(b' ');
@@ -195,7 +202,7 @@ impl<'py> Page<'py> {
             if is_native && !native {
                 continue;
             }
-            self.series(&sample)?;
+            self.series(&sample, true)?;
             if is_native {
                 push_native(&mut self.out, &sample.native)?;
             } else {

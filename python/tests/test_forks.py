@@ -45,6 +45,8 @@ def metrics():
 
 def test_forks_of_a_parent_whose_threads_create_children_and_are_scraped_do_not_hang(metrics):
     counter, gauge, histogram = metrics
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
     private = CollectorRegistry()
     own = Counter("own", "Help.", ["x"], registry=private)
     stop = threading.Event()
@@ -57,6 +59,8 @@ def test_forks_of_a_parent_whose_threads_create_children_and_are_scraped_do_not_
                 while not stop.is_set():
                     work(i)
                     i += 1
+                    # Lets the others in: forks are to come upon all of this, not to wait for it.
+                    time.sleep(0.0002)
             except Exception as e:  # noqa: BLE001
                 errors.append(e)
 
@@ -102,6 +106,7 @@ def test_forks_of_a_parent_whose_threads_create_children_and_are_scraped_do_not_
         stop.set()
         for thread in threads:
             thread.join()
+        sys.setswitchinterval(interval)
     assert not errors
     assert REGISTRY.get_sample_value("fork_counter_total", {"x": "forked"}) == FORKS
     assert REGISTRY.get_sample_value("fork_histogram_count", {"x": "forked"}) == FORKS
@@ -155,9 +160,11 @@ def test_a_signal_handler_may_count(metrics):
         gauge.labels("signal").set(len(calls))
         promflow.generate_latest()
         calls.append(number)
+        # Only now, as handlers that begin inside one another would never end.
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
 
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005)
     try:
         made = iter(range(10**9))
         _scrape_while(lambda: len(calls) > 200, lambda: counter.labels(f"work {next(made) % 2000}").inc())

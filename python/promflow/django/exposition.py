@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.views import View
+from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped, unused-ignore]
+from django.views import View  # type: ignore[import-untyped, unused-ignore]
 
 from .. import multiprocess
 from ..exposition import _bake_output
@@ -15,7 +15,7 @@ from ..registry import REGISTRY, CollectorRegistry
 __all__ = ("PrometheusDjangoView",)
 
 
-class PrometheusDjangoView(View):
+class PrometheusDjangoView(View):  # type: ignore[misc, unused-ignore]
     """Answers ``GET`` with the page.
 
     ``registry`` is ``REGISTRY`` unless set; in multiprocess mode, one with the metrics of all processes.

@@ -11,4 +11,4 @@ from ..registry import REGISTRY, Collector
 
 def MetricsResource(registry: Collector = REGISTRY) -> WSGIResource:
     """Makes a resource that answers with the page, from a thread of the reactor's pool."""
-    return WSGIResource(reactor, reactor.getThreadPool(), make_wsgi_app(registry))  # type: ignore[attr-defined]
+    return WSGIResource(reactor, reactor.getThreadPool(), make_wsgi_app(registry))  # type: ignore[no-untyped-call, unused-ignore]

@@ -1,4 +1,7 @@
-"""Imports ``prometheus_client`` and all below it as ``promflow``."""
+"""Imports ``prometheus_client`` and all below it as ``promflow``.
+
+Classes say the alias as their module, as they would had they been imported from it alone: ``repr`` of a metric has it.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,10 @@ class _Loader(importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         # The import system has put the alias's there.
         module.__spec__ = self._own_spec
+        alias = _THEIRS + module.__name__.removeprefix(_OURS)
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                value.__module__ = alias
 
 
 class AliasFinder(importlib.abc.MetaPathFinder):
