@@ -18,7 +18,7 @@ from .context_managers import ExceptionCounter, InprogressTracker
 from .metrics_core import Metric
 from .registry import REGISTRY, CollectorRegistry
 from .samples import Sample
-from .utils import INF, floatToGoString
+from .utils import INF
 from .validation import _validate_labelnames, _validate_metric_name
 
 T = TypeVar("T", bound="MetricWrapperBase")
@@ -87,6 +87,13 @@ def _warn_of_shared_removal(what: str) -> None:
             UserWarning,
             stacklevel=3,
         )
+
+
+def _native_child_samples(self: _core.Metric) -> Iterable[Sample]:
+    return tuple(
+        Sample(suffix, labels, value, None, exemplar)
+        for suffix, labels, value, exemplar in self._native_samples(_use_created)
+    )
 
 
 class MetricWrapperBase(_core.Metric):
@@ -257,12 +264,7 @@ class Counter(_core.Counter, MetricWrapperBase):
         self._raise_if_not_observable()
         return ExceptionCounter(self, exception)
 
-    def _child_samples(self) -> Iterable[Sample]:
-        value = self._value
-        sample = Sample("_total", {}, value.get(), None, value.get_exemplar())
-        if _use_created:
-            return (sample, Sample("_created", {}, self._created, None, None))
-        return (sample,)
+    _child_samples = _native_child_samples
 
 
 class Gauge(_core.Gauge, MetricWrapperBase):
@@ -350,8 +352,7 @@ class Gauge(_core.Gauge, MetricWrapperBase):
         self._child_samples = types.MethodType(samples, self)  # type: ignore[method-assign]
         self._from_python()
 
-    def _child_samples(self) -> Iterable[Sample]:
-        return (Sample("", {}, self._value.get(), None, None),)
+    _child_samples = _native_child_samples
 
 
 class Summary(_core.Summary, MetricWrapperBase):
@@ -380,14 +381,7 @@ class Summary(_core.Summary, MetricWrapperBase):
     def _sum(self) -> _core.Value:
         return self._cell(2)
 
-    def _child_samples(self) -> Iterable[Sample]:
-        samples = (
-            Sample("_count", {}, self._count.get(), None, None),
-            Sample("_sum", {}, self._sum.get(), None, None),
-        )
-        if _use_created:
-            return (*samples, Sample("_created", {}, self._created, None, None))
-        return samples
+    _child_samples = _native_child_samples
 
 
 class Histogram(_core.Histogram, MetricWrapperBase):
@@ -471,21 +465,7 @@ class Histogram(_core.Histogram, MetricWrapperBase):
     def _buckets(self) -> list[_core.Value]:
         return [self._cell(2 + i) for i in range(len(self._upper_bounds))]
 
-    def _child_samples(self) -> Iterable[Sample]:
-        samples = []
-        total = 0.0
-        bounds = self._upper_bounds
-        for bound, bucket in zip(bounds, self._buckets):
-            total += bucket.get()
-            labels = {"le": floatToGoString(bound)}
-            samples.append(Sample("_bucket", labels, total, None, bucket.get_exemplar()))
-        samples.append(Sample("_count", {}, total, None, None))
-        # Where observations may be negative, the sum may go down, which no counter does.
-        if bounds[0] >= 0:
-            samples.append(Sample("_sum", {}, self._sum.get(), None, None))
-        if _use_created:
-            samples.append(Sample("_created", {}, self._created, None, None))
-        return tuple(samples)
+    _child_samples = _native_child_samples
 
 
 class Info(_core.Info, MetricWrapperBase):
@@ -515,8 +495,7 @@ class Info(_core.Info, MetricWrapperBase):
             raise ValueError("Label value cannot be None")
         self._set_facts(val)
 
-    def _child_samples(self) -> Iterable[Sample]:
-        return (Sample("_info", self._facts(), 1.0, None, None),)
+    _child_samples = _native_child_samples
 
 
 class Enum(_core.Enum, MetricWrapperBase):
@@ -578,12 +557,7 @@ class Enum(_core.Enum, MetricWrapperBase):
         self._raise_if_not_observable()
         self._set_state(self._states.index(state))
 
-    def _child_samples(self) -> Iterable[Sample]:
-        on = self._state()
-        return [
-            Sample("", {self._name: state}, 1 if i == on else 0, None, None)
-            for i, state in enumerate(self._states)
-        ]
+    _child_samples = _native_child_samples
 
 
 _CLASSES = frozenset((Counter, Gauge, Summary, Histogram, Info, Enum))

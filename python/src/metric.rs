@@ -17,7 +17,9 @@ use crate::desc::{Desc, Kind, Mode};
 use crate::family::{Family, Home};
 use crate::key;
 use crate::process::Owner;
+use crate::samples::Choice;
 use crate::series::{self, Series};
+use crate::shared_part::{PySample, samples_of};
 use crate::value::Value;
 
 /// A metric or one of its children, before and after Python's `__init__`.
@@ -295,6 +297,12 @@ impl Metric {
         Ok(Value::new(slf.clone().unbind(), word))
     }
 
+    /// Lists the samples of what can be counted in: suffix, further labels, value and exemplar.
+    fn _native_samples<'py>(&self, py: Python<'py>, created: bool) -> PyResult<Vec<PySample<'py>>> {
+        let state = self.state()?;
+        samples_of(py, &state.family, state.series()?, Choice { created, multiprocess: false })
+    }
+
     /// Tells whether values can be counted, as label values are there or not needed.
     fn _is_observable(&self) -> PyResult<bool> {
         Ok(self.state()?.series.is_some())
@@ -521,7 +529,7 @@ impl State {
     /// Forgets children whose series another process, or this one, took off the page.
     fn forget_removed(&self, children: &Bound<'_, PyDict>) -> PyResult<()> {
         let removals = self.family.removals();
-        for (values, child) in children.iter() {
+        for (values, child) in children.copy()?.iter() {
             if let Ok(metric) = child.cast::<Metric>()
                 && !metric.get().state()?.series()?.is_alive()
             {
