@@ -129,7 +129,7 @@ class MetricWrapperBase(_core.Metric):
             {
                 "kind": self._type or "python",
                 "plain": cls in _CLASSES,
-                "native": _is_native(cls),
+                "native": _is_native(cls),  # type: ignore[arg-type]
                 **self._shape(values._place(shares and not labelvalues), full_name),
             },
         )
@@ -546,7 +546,8 @@ class Enum(_core.Enum, MetricWrapperBase):
 
     @property
     def _states(self) -> Sequence[str]:
-        return self._kwargs["states"]
+        states: Sequence[str] = self._kwargs["states"]
+        return states
 
     @property
     def _value(self) -> int:
