@@ -1,7 +1,8 @@
 """Counters, gauges, summaries, histograms, facts and enumerations.
 
-What runs often is native: ``labels``, ``inc``, ``dec``, ``set``, ``observe`` and ``time`` are methods of the classes in
-``_core``.
+What runs often is native: ``labels``, ``inc``, ``dec``, ``set``, ``observe`` and ``time``. The classes are those of
+``_core``, which the code here completes rather than derives from: only for instances of the very class that has a native
+method does the interpreter take its shortcut to it.
 """
 
 from __future__ import annotations
@@ -89,6 +90,24 @@ def _warn_of_shared_removal(what: str) -> None:
         )
 
 
+C = TypeVar("C", bound=type)
+
+
+def _completes(native: type) -> Callable[[C], C]:
+    """Gives a native class what a class body says, and puts the native class in its place.
+
+    So ``super()`` without arguments does not work in such a body.
+    """
+
+    def complete(body: C) -> C:
+        for name, value in vars(body).items():
+            if name not in ("__dict__", "__weakref__"):
+                setattr(native, name, value)
+        return native  # type: ignore[return-value]
+
+    return complete
+
+
 def _native_child_samples(self: _core.Metric) -> Iterable[Sample]:
     return tuple(
         Sample(suffix, labels, value, None, exemplar)
@@ -96,6 +115,7 @@ def _native_child_samples(self: _core.Metric) -> Iterable[Sample]:
     )
 
 
+@_completes(_core.Metric)
 class MetricWrapperBase(_core.Metric):
     """A metric, or a child of one that has labels."""
 
@@ -235,6 +255,7 @@ class MetricWrapperBase(_core.Metric):
         raise NotImplementedError(f"_metric_init() must be implemented by {self!r}")
 
 
+@_completes(_core.Counter)
 class Counter(_core.Counter, MetricWrapperBase):
     """A value that only goes up: requests, errors, bytes sent.
 
@@ -267,6 +288,7 @@ class Counter(_core.Counter, MetricWrapperBase):
     _child_samples = _native_child_samples
 
 
+@_completes(_core.Gauge)
 class Gauge(_core.Gauge, MetricWrapperBase):
     """A value that goes up and down: what is in progress, a queue's length, a temperature.
 
@@ -307,7 +329,8 @@ class Gauge(_core.Gauge, MetricWrapperBase):
         if multiprocess_mode not in self._MULTIPROC_MODES:
             raise ValueError("Invalid multiprocess mode: " + multiprocess_mode)
         self._multiprocess_mode = multiprocess_mode
-        super().__init__(
+        MetricWrapperBase.__init__(
+            self,
             name=name,
             documentation=documentation,
             labelnames=labelnames,
@@ -321,7 +344,7 @@ class Gauge(_core.Gauge, MetricWrapperBase):
 
     def _shape(self, place: values._Place, name: str) -> dict[str, Any]:
         mode: str = self._multiprocess_mode
-        shape = super()._shape(place, name)
+        shape = MetricWrapperBase._shape(self, place, name)
         # All processes set and add to one value, where nobody asked for the label `pid`.
         is_one_value = place.arena is None or (mode == "all" and not place.named)
         return {**shape, "mode": mode, "by_process": not is_one_value}
@@ -355,6 +378,7 @@ class Gauge(_core.Gauge, MetricWrapperBase):
     _child_samples = _native_child_samples
 
 
+@_completes(_core.Summary)
 class Summary(_core.Summary, MetricWrapperBase):
     """The number and the sum of observations: latencies, sizes.
 
@@ -384,6 +408,7 @@ class Summary(_core.Summary, MetricWrapperBase):
     _child_samples = _native_child_samples
 
 
+@_completes(_core.Histogram)
 class Histogram(_core.Histogram, MetricWrapperBase):
     """The number of observations by buckets, and their sum: latencies, sizes, of which quantiles are asked.
 
@@ -428,7 +453,8 @@ class Histogram(_core.Histogram, MetricWrapperBase):
         buckets: Sequence[float | str] = DEFAULT_BUCKETS,
     ) -> None:
         self._bounds = self._prepare_buckets(buckets)
-        super().__init__(
+        MetricWrapperBase.__init__(
+            self,
             name=name,
             documentation=documentation,
             labelnames=labelnames,
@@ -452,7 +478,7 @@ class Histogram(_core.Histogram, MetricWrapperBase):
         return bounds
 
     def _shape(self, place: values._Place, name: str) -> dict[str, Any]:
-        return {**super()._shape(place, name), "bounds": self._bounds}
+        return {**MetricWrapperBase._shape(self, place, name), "bounds": self._bounds}
 
     def _metric_init(self) -> None:
         pass
@@ -468,6 +494,7 @@ class Histogram(_core.Histogram, MetricWrapperBase):
     _child_samples = _native_child_samples
 
 
+@_completes(_core.Info)
 class Info(_core.Info, MetricWrapperBase):
     """Facts: a version, a build.
 
@@ -498,6 +525,7 @@ class Info(_core.Info, MetricWrapperBase):
     _child_samples = _native_child_samples
 
 
+@_completes(_core.Enum)
 class Enum(_core.Enum, MetricWrapperBase):
     """Which one of some states is on; the first is to begin with.
 
@@ -526,7 +554,8 @@ class Enum(_core.Enum, MetricWrapperBase):
         if not states:
             raise ValueError(f"No states provided for Enum metric: {name}")
         self._given_states = states
-        super().__init__(
+        MetricWrapperBase.__init__(
+            self,
             name=name,
             documentation=documentation,
             labelnames=labelnames,
@@ -539,7 +568,7 @@ class Enum(_core.Enum, MetricWrapperBase):
         self._kwargs["states"] = states
 
     def _shape(self, place: values._Place, name: str) -> dict[str, Any]:
-        return {**super()._shape(place, name), "states": [str(state) for state in self._given_states]}
+        return {**MetricWrapperBase._shape(self, place, name), "states": [str(state) for state in self._given_states]}
 
     def _metric_init(self) -> None:
         pass

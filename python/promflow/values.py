@@ -82,7 +82,7 @@ def _place(shared: bool) -> _Place:
 def _metric_of(
     typ: str, metric_name: str, name: str, labelnames: Sequence[str], help_text: str, mode: str, place: _Place
 ) -> _core.Metric:
-    metric = _core.Metric()
+    metric = _core.Metric.__new__(_core.Metric)
     metric._setup(
         metric_name,
         help_text,

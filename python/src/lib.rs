@@ -63,7 +63,7 @@ fn is_shared_open(path: std::path::PathBuf) -> bool {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_class::<metric::Metric>()?;
+    module.add("Metric", module.py().get_type::<metric::Metric>())?;
     module.add_class::<types::Counter>()?;
     module.add_class::<types::Gauge>()?;
     module.add_class::<types::Summary>()?;

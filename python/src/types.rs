@@ -31,7 +31,7 @@ const LINEAR_SEARCH_MAX: usize = 32;
 macro_rules! metric_class {
     ($name:ident, $doc:literal) => {
         #[doc = $doc]
-        #[pyclass(extends = Metric, subclass, frozen, module = "promflow._core")]
+        #[pyclass(extends = Metric, subclass, frozen, module = "promflow.metrics")]
         pub(crate) struct $name;
     };
 }
