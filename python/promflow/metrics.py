@@ -1,7 +1,8 @@
 """Counters, gauges, summaries, histograms, facts and enumerations.
 
-What runs often is native: ``labels``, ``inc``, ``dec``, ``set``, ``observe`` and ``time`` are methods of the classes in
-``_core``.
+What runs often is native: ``labels``, ``inc``, ``dec``, ``set``, ``observe`` and ``time``. The classes are those of
+``_core``, which the code here completes rather than derives from: only for instances of the very class that has a native
+method does the interpreter take its shortcut to it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .context_managers import ExceptionCounter, InprogressTracker
 from .metrics_core import Metric
 from .registry import REGISTRY, CollectorRegistry
 from .samples import Sample
-from .utils import INF, floatToGoString
+from .utils import INF
 from .validation import _validate_labelnames, _validate_metric_name
 
 T = TypeVar("T", bound="MetricWrapperBase")
@@ -89,6 +90,32 @@ def _warn_of_shared_removal(what: str) -> None:
         )
 
 
+C = TypeVar("C", bound=type)
+
+
+def _completes(native: type) -> Callable[[C], C]:
+    """Gives a native class what a class body says, and puts the native class in its place.
+
+    So ``super()`` without arguments does not work in such a body.
+    """
+
+    def complete(body: C) -> C:
+        for name, value in vars(body).items():
+            if name not in ("__dict__", "__weakref__"):
+                setattr(native, name, value)
+        return native  # type: ignore[return-value]
+
+    return complete
+
+
+def _native_child_samples(self: _core.Metric) -> Iterable[Sample]:
+    return tuple(
+        Sample(suffix, labels, value, None, exemplar)
+        for suffix, labels, value, exemplar in self._native_samples(_use_created)
+    )
+
+
+@_completes(_core.Metric)
 class MetricWrapperBase(_core.Metric):
     """A metric, or a child of one that has labels."""
 
@@ -122,7 +149,7 @@ class MetricWrapperBase(_core.Metric):
             {
                 "kind": self._type or "python",
                 "plain": cls in _CLASSES,
-                "native": _is_native(cls),
+                "native": _is_native(cls),  # type: ignore[arg-type]
                 **self._shape(values._place(shares and not labelvalues), full_name),
             },
         )
@@ -228,6 +255,7 @@ class MetricWrapperBase(_core.Metric):
         raise NotImplementedError(f"_metric_init() must be implemented by {self!r}")
 
 
+@_completes(_core.Counter)
 class Counter(_core.Counter, MetricWrapperBase):
     """A value that only goes up: requests, errors, bytes sent.
 
@@ -257,14 +285,10 @@ class Counter(_core.Counter, MetricWrapperBase):
         self._raise_if_not_observable()
         return ExceptionCounter(self, exception)
 
-    def _child_samples(self) -> Iterable[Sample]:
-        value = self._value
-        sample = Sample("_total", {}, value.get(), None, value.get_exemplar())
-        if _use_created:
-            return (sample, Sample("_created", {}, self._created, None, None))
-        return (sample,)
+    _child_samples = _native_child_samples
 
 
+@_completes(_core.Gauge)
 class Gauge(_core.Gauge, MetricWrapperBase):
     """A value that goes up and down: what is in progress, a queue's length, a temperature.
 
@@ -305,7 +329,8 @@ class Gauge(_core.Gauge, MetricWrapperBase):
         if multiprocess_mode not in self._MULTIPROC_MODES:
             raise ValueError("Invalid multiprocess mode: " + multiprocess_mode)
         self._multiprocess_mode = multiprocess_mode
-        super().__init__(
+        MetricWrapperBase.__init__(
+            self,
             name=name,
             documentation=documentation,
             labelnames=labelnames,
@@ -319,7 +344,7 @@ class Gauge(_core.Gauge, MetricWrapperBase):
 
     def _shape(self, place: values._Place, name: str) -> dict[str, Any]:
         mode: str = self._multiprocess_mode
-        shape = super()._shape(place, name)
+        shape = MetricWrapperBase._shape(self, place, name)
         # All processes set and add to one value, where nobody asked for the label `pid`.
         is_one_value = place.arena is None or (mode == "all" and not place.named)
         return {**shape, "mode": mode, "by_process": not is_one_value}
@@ -350,10 +375,10 @@ class Gauge(_core.Gauge, MetricWrapperBase):
         self._child_samples = types.MethodType(samples, self)  # type: ignore[method-assign]
         self._from_python()
 
-    def _child_samples(self) -> Iterable[Sample]:
-        return (Sample("", {}, self._value.get(), None, None),)
+    _child_samples = _native_child_samples
 
 
+@_completes(_core.Summary)
 class Summary(_core.Summary, MetricWrapperBase):
     """The number and the sum of observations: latencies, sizes.
 
@@ -380,16 +405,10 @@ class Summary(_core.Summary, MetricWrapperBase):
     def _sum(self) -> _core.Value:
         return self._cell(2)
 
-    def _child_samples(self) -> Iterable[Sample]:
-        samples = (
-            Sample("_count", {}, self._count.get(), None, None),
-            Sample("_sum", {}, self._sum.get(), None, None),
-        )
-        if _use_created:
-            return (*samples, Sample("_created", {}, self._created, None, None))
-        return samples
+    _child_samples = _native_child_samples
 
 
+@_completes(_core.Histogram)
 class Histogram(_core.Histogram, MetricWrapperBase):
     """The number of observations by buckets, and their sum: latencies, sizes, of which quantiles are asked.
 
@@ -434,7 +453,8 @@ class Histogram(_core.Histogram, MetricWrapperBase):
         buckets: Sequence[float | str] = DEFAULT_BUCKETS,
     ) -> None:
         self._bounds = self._prepare_buckets(buckets)
-        super().__init__(
+        MetricWrapperBase.__init__(
+            self,
             name=name,
             documentation=documentation,
             labelnames=labelnames,
@@ -458,7 +478,7 @@ class Histogram(_core.Histogram, MetricWrapperBase):
         return bounds
 
     def _shape(self, place: values._Place, name: str) -> dict[str, Any]:
-        return {**super()._shape(place, name), "bounds": self._bounds}
+        return {**MetricWrapperBase._shape(self, place, name), "bounds": self._bounds}
 
     def _metric_init(self) -> None:
         pass
@@ -471,23 +491,10 @@ class Histogram(_core.Histogram, MetricWrapperBase):
     def _buckets(self) -> list[_core.Value]:
         return [self._cell(2 + i) for i in range(len(self._upper_bounds))]
 
-    def _child_samples(self) -> Iterable[Sample]:
-        samples = []
-        total = 0.0
-        bounds = self._upper_bounds
-        for bound, bucket in zip(bounds, self._buckets):
-            total += bucket.get()
-            labels = {"le": floatToGoString(bound)}
-            samples.append(Sample("_bucket", labels, total, None, bucket.get_exemplar()))
-        samples.append(Sample("_count", {}, total, None, None))
-        # Where observations may be negative, the sum may go down, which no counter does.
-        if bounds[0] >= 0:
-            samples.append(Sample("_sum", {}, self._sum.get(), None, None))
-        if _use_created:
-            samples.append(Sample("_created", {}, self._created, None, None))
-        return tuple(samples)
+    _child_samples = _native_child_samples
 
 
+@_completes(_core.Info)
 class Info(_core.Info, MetricWrapperBase):
     """Facts: a version, a build.
 
@@ -515,10 +522,10 @@ class Info(_core.Info, MetricWrapperBase):
             raise ValueError("Label value cannot be None")
         self._set_facts(val)
 
-    def _child_samples(self) -> Iterable[Sample]:
-        return (Sample("_info", self._facts(), 1.0, None, None),)
+    _child_samples = _native_child_samples
 
 
+@_completes(_core.Enum)
 class Enum(_core.Enum, MetricWrapperBase):
     """Which one of some states is on; the first is to begin with.
 
@@ -547,7 +554,8 @@ class Enum(_core.Enum, MetricWrapperBase):
         if not states:
             raise ValueError(f"No states provided for Enum metric: {name}")
         self._given_states = states
-        super().__init__(
+        MetricWrapperBase.__init__(
+            self,
             name=name,
             documentation=documentation,
             labelnames=labelnames,
@@ -560,14 +568,15 @@ class Enum(_core.Enum, MetricWrapperBase):
         self._kwargs["states"] = states
 
     def _shape(self, place: values._Place, name: str) -> dict[str, Any]:
-        return {**super()._shape(place, name), "states": [str(state) for state in self._given_states]}
+        return {**MetricWrapperBase._shape(self, place, name), "states": [str(state) for state in self._given_states]}
 
     def _metric_init(self) -> None:
         pass
 
     @property
     def _states(self) -> Sequence[str]:
-        return self._kwargs["states"]
+        states: Sequence[str] = self._kwargs["states"]
+        return states
 
     @property
     def _value(self) -> int:
@@ -578,12 +587,7 @@ class Enum(_core.Enum, MetricWrapperBase):
         self._raise_if_not_observable()
         self._set_state(self._states.index(state))
 
-    def _child_samples(self) -> Iterable[Sample]:
-        on = self._state()
-        return [
-            Sample("", {self._name: state}, 1 if i == on else 0, None, None)
-            for i, state in enumerate(self._states)
-        ]
+    _child_samples = _native_child_samples
 
 
 _CLASSES = frozenset((Counter, Gauge, Summary, Histogram, Info, Enum))

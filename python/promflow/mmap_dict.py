@@ -47,7 +47,7 @@ class MmapedDict:
             self._f.truncate(size)
         access = mmap.ACCESS_READ if read_mode else mmap.ACCESS_WRITE
         self._m: mmap.mmap | None = mmap.mmap(self._f.fileno(), size, access=access)
-        (self._used,) = _INT.unpack_from(self._m, 0)
+        self._used: int = _INT.unpack_from(self._m, 0)[0]
         if self._used == 0 and not read_mode:
             self._set_used(_HEADER_BYTES)
         self._places = {key: at for key, _, _, at in _entries(self._m, self._used)}
@@ -78,7 +78,8 @@ class MmapedDict:
             self._f.truncate(2 * len(data))
             data.resize(2 * len(data))
         data[self._used : end] = entry + _NUMBERS.pack(0.0, 0.0)
-        place = self._places[key] = self._used + len(entry)
+        place: int = self._used + len(entry)
+        self._places[key] = place
         self._set_used(end)
         return place
 

@@ -132,8 +132,7 @@ class CollectorRegistry:
         if self._target_info:
             parts.append(self._target_info_metric())
         for collector in copy.copy(self._collector_to_names):
-            part = getattr(collector, "_page_part", None)
-            parts.append(collector if part is None else part())
+            parts.extend(_parts_of(collector))
         foreign = self._foreign_part()
         if foreign is not None:
             parts.append(foreign)
@@ -216,7 +215,19 @@ class RestrictedRegistry:
 def _page_parts_of(registry: Any) -> list[Any]:
     """Lists what ``_core.write_page`` writes of a registry, or of anything else with ``collect()``."""
     is_plain = isinstance(registry, CollectorRegistry) and type(registry).collect is CollectorRegistry.collect
-    return registry._page_parts() if is_plain else [registry]
+    return registry._page_parts() if is_plain else list(_parts_of(registry))
+
+
+def _parts_of(collector: Any) -> Iterable[Any]:
+    """Lists what ``_core.write_page`` writes of a collector.
+
+    Python code is asked here and not in the native half: a daemon thread that the interpreter stops in such code when
+    the program ends must not have native frames below it, which cannot be left in that way.
+    """
+    if isinstance(collector, _core.Metric) and collector._is_native:
+        return (collector,)
+    part = getattr(collector, "_page_part", None)
+    return collector.collect() if part is None else (part(),)
 
 
 def _metrics_of(part: _core.SharedPart) -> list[Metric]:

@@ -6,6 +6,7 @@ classes here are for code that makes values itself.
 
 from __future__ import annotations
 
+import atexit
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ os.register_at_fork(
     after_in_parent=_core.after_fork_in_parent,
     after_in_child=_core.after_fork_in_child,
 )
+atexit.register(_core.before_exit)
 
 
 def close_all_multiprocess_files() -> None:
@@ -80,7 +82,7 @@ def _place(shared: bool) -> _Place:
 def _metric_of(
     typ: str, metric_name: str, name: str, labelnames: Sequence[str], help_text: str, mode: str, place: _Place
 ) -> _core.Metric:
-    metric = _core.Metric()
+    metric = _core.Metric.__new__(_core.Metric)
     metric._setup(
         metric_name,
         help_text,

@@ -1,22 +1,52 @@
-//! What makes `fork` wait for pages.
+//! What makes `fork` and the end of the program wait for pages.
 //!
 //! Locks are only ever held by a thread that has Python's own lock, and no Python code runs meanwhile, so that a fork
 //! finds none of them taken. Writing a page is the exception: it gives Python's lock up. So it counts itself here, and
 //! `os.register_at_fork` waits until nobody writes.
+//!
+//! When the program ends, the interpreter ends each thread that asks for its lock again, in a way that native frames
+//! cannot be left in. So from then on nobody gives it up, and the end waits for those who did.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+
+use pyo3::prelude::*;
 
 static WRITERS: AtomicUsize = AtomicUsize::new(0);
 static FORKS: AtomicUsize = AtomicUsize::new(0);
+/// Threads that gave Python's lock up and did not take it again yet.
+static DETACHED: AtomicUsize = AtomicUsize::new(0);
+static EXITING: AtomicBool = AtomicBool::new(false);
 const PAUSE: Duration = Duration::from_micros(50);
 
+/// Runs a function without Python's lock, and keeps forks waiting meanwhile.
+pub(crate) fn detached<T: Send>(py: Python<'_>, run: impl FnOnce() -> T + Send) -> T {
+    if EXITING.load(Ordering::SeqCst) {
+        return run();
+    }
+    DETACHED.fetch_add(1, Ordering::SeqCst);
+    let result = py.detach(|| {
+        let _writing = Writing::begin();
+        run()
+    });
+    DETACHED.fetch_sub(1, Ordering::SeqCst);
+    result
+}
+
+/// Waits until all threads have Python's lock again, before the interpreter ends.
+pub(crate) fn exit(py: Python<'_>) {
+    EXITING.store(true, Ordering::SeqCst);
+    while DETACHED.load(Ordering::SeqCst) != 0 {
+        py.detach(|| std::thread::sleep(PAUSE));
+    }
+}
+
 /// Keeps forks waiting for as long as it lives.
-pub(crate) struct Writing;
+struct Writing;
 
 impl Writing {
     /// Begins, once no fork is under way.
-    pub(crate) fn begin() -> Self {
+    fn begin() -> Self {
         loop {
             while FORKS.load(Ordering::SeqCst) != 0 {
                 std::thread::sleep(PAUSE);
@@ -53,4 +83,5 @@ pub(crate) fn open_in_parent() {
 pub(crate) fn open_in_child() {
     FORKS.store(0, Ordering::SeqCst);
     WRITERS.store(0, Ordering::SeqCst);
+    DETACHED.store(0, Ordering::SeqCst);
 }

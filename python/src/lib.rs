@@ -41,6 +41,12 @@ fn after_fork_in_child() {
     gate::open_in_child();
 }
 
+/// Waits until no thread is without Python's lock, before the interpreter ends.
+#[pyfunction]
+fn before_exit(py: Python<'_>) {
+    gate::exit(py);
+}
+
 /// Forgets the files that processes share; metrics that have cells there go on.
 #[pyfunction]
 fn close_shared() {
@@ -57,7 +63,7 @@ fn is_shared_open(path: std::path::PathBuf) -> bool {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_class::<metric::Metric>()?;
+    module.add("Metric", module.py().get_type::<metric::Metric>())?;
     module.add_class::<types::Counter>()?;
     module.add_class::<types::Gauge>()?;
     module.add_class::<types::Summary>()?;
@@ -70,6 +76,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
+    module.add_function(wrap_pyfunction!(before_exit, module)?)?;
     module.add_function(wrap_pyfunction!(close_shared, module)?)?;
     module.add_function(wrap_pyfunction!(is_shared_open, module)?)?;
     page::register(module)?;

@@ -17,11 +17,16 @@ use crate::desc::{Desc, Kind, Mode};
 use crate::family::{Family, Home};
 use crate::key;
 use crate::process::Owner;
+use crate::samples::Choice;
 use crate::series::{self, Series};
+use crate::shared_part::{PySample, samples_of};
 use crate::value::Value;
 
 /// A metric or one of its children, before and after Python's `__init__`.
-#[pyclass(subclass, frozen, module = "promflow._core")]
+///
+/// This is the class that applications see, to which `metrics.py` adds what is not native: an instance of a subclass
+/// would be no match for the interpreter's shortcut to native methods, which costs a third of an increment.
+#[pyclass(subclass, frozen, dict, weakref, module = "promflow.metrics", name = "MetricWrapperBase")]
 pub(crate) struct Metric {
     state: OnceLock<State>,
 }
@@ -295,6 +300,12 @@ impl Metric {
         Ok(Value::new(slf.clone().unbind(), word))
     }
 
+    /// Lists the samples of what can be counted in: suffix, further labels, value and exemplar.
+    fn _native_samples<'py>(&self, py: Python<'py>, created: bool) -> PyResult<Vec<PySample<'py>>> {
+        let state = self.state()?;
+        samples_of(py, &state.family, state.series()?, Choice { created, multiprocess: false })
+    }
+
     /// Tells whether values can be counted, as label values are there or not needed.
     fn _is_observable(&self) -> PyResult<bool> {
         Ok(self.state()?.series.is_some())
@@ -312,6 +323,12 @@ impl Metric {
     #[getter]
     fn _is_shared(&self) -> PyResult<bool> {
         Ok(self.state()?.family.is_shared())
+    }
+
+    /// Tells whether a page may be written without asking Python code for samples.
+    #[getter]
+    fn _is_native(&self) -> PyResult<bool> {
+        Ok(self.state()?.is_native())
     }
 
     #[getter]
@@ -515,7 +532,7 @@ impl State {
     /// Forgets children whose series another process, or this one, took off the page.
     fn forget_removed(&self, children: &Bound<'_, PyDict>) -> PyResult<()> {
         let removals = self.family.removals();
-        for (values, child) in children.iter() {
+        for (values, child) in children.copy()?.iter() {
             if let Ok(metric) = child.cast::<Metric>()
                 && !metric.get().state()?.series()?.is_alive()
             {

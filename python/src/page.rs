@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -12,7 +11,7 @@ use promflow_model::is_legacy_metric_name;
 
 use crate::desc::{Desc, Kind};
 use crate::family::Family;
-use crate::gate::Writing;
+use crate::gate::detached;
 use crate::key;
 use crate::metric::Metric;
 use crate::samples::{Choice, Extra, Suffix, each};
@@ -40,10 +39,10 @@ enum Segment {
     Written(Vec<u8>),
 }
 
-/// Writes a page of metrics and collectors, in their order.
+/// Writes a page, in the order of its parts.
 ///
-/// Each part is a metric of this package, a part of a shared arena, a `Metric` of `metrics_core`, or something whose
-/// `collect()` returns such. Python's lock is given up while values are written.
+/// Each part is a metric of this package, a part of a shared arena, or a `Metric` of `metrics_core`. Python's lock is
+/// given up while values are written.
 #[pyfunction]
 #[pyo3(signature = (parts, format, escaping, native_histograms = false))]
 fn write_page<'py>(
@@ -75,23 +74,13 @@ fn write_page<'py>(
             continue;
         }
         let mut page = Page::new(py, Vec::new(), escaping)?;
-        let mut write = |metric: &Bound<'py, PyAny>| match openmetrics {
-            true => page.openmetrics(metric, native_histograms),
-            false => page.prometheus(metric),
-        };
-        if part.hasattr(intern!(py, "samples"))? {
-            write(&part)?;
-        } else {
-            for metric in part.call_method0(intern!(py, "collect"))?.try_iter()? {
-                write(&metric?)?;
-            }
+        match openmetrics {
+            true => page.openmetrics(&part, native_histograms)?,
+            false => page.prometheus(&part)?,
         }
         segments.push(Segment::Written(page.into_bytes()));
     }
-    let page = py.detach(move || {
-        let _writing = Writing::begin();
-        join(&segments, style)
-    });
+    let page = detached(py, move || join(&segments, style));
     Ok(PyBytes::new(py, &page))
 }
 

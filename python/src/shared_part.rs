@@ -13,7 +13,10 @@ use crate::desc::Kind;
 use crate::family::Family;
 use crate::key;
 use crate::page::type_name;
-use crate::samples::{Choice, Extra, each};
+use crate::samples::{Choice, Extra, Suffix, each};
+use crate::series::Series;
+use crate::text::float_to_go_string;
+use crate::text_cell::Text;
 use crate::value::{exemplar, pairs};
 
 /// All metrics of a shared arena, but for those of some names.
@@ -92,31 +95,51 @@ fn add_samples(samples: &Bound<'_, PyList>, family: &Family) -> PyResult<()> {
     let (py, desc) = (samples.py(), &family.desc);
     let choice = Choice { created: false, multiprocess: true };
     for series in family.all() {
-        let mut seen = Vec::new();
-        each(family, &series, choice, &mut |suffix, extra, value, text| {
-            seen.push((suffix, extra, value, text))
-        });
-        for (suffix, extra, value, text) in seen {
-            let labels = PyDict::new(py);
-            let mut named: Vec<(&String, &str)> = desc.labels.iter().zip(key::unpack(&series.key)).collect();
-            named.sort_unstable();
-            for (name, value) in named {
-                labels.set_item(name, value)?;
-            }
-            match extra {
-                Extra::Nothing => {}
-                Extra::Bucket(i) => labels.set_item("le", crate::text::float_to_go_string(desc.bounds[i]))?,
-                Extra::State(i) => labels.set_item(&desc.name, &desc.states[i])?,
-                Extra::Pid(pid) => labels.set_item("pid", pid.to_string())?,
-                Extra::Facts(text) => labels.update(pairs(py, &text.packed)?.as_mapping())?,
-            }
+        let labels = PyDict::new(py);
+        let mut named: Vec<(&String, &str)> = desc.labels.iter().zip(key::unpack(&series.key)).collect();
+        named.sort_unstable();
+        for (name, value) in named {
+            labels.set_item(name, value)?;
+        }
+        for (suffix, further, value, exemplar) in samples_of(py, family, &series, choice)? {
             let name = match desc.kind {
                 Kind::Value => desc.states.get(1).cloned().unwrap_or_default(),
-                _ => [&desc.name, suffix.text()].concat(),
+                _ => [&desc.name, suffix].concat(),
             };
-            let exemplar = text.map(|text| exemplar(py, &text)).transpose()?;
+            let labels = labels.copy()?;
+            labels.update(further.as_mapping())?;
             samples.append((name, labels, value, exemplar))?;
         }
     }
     Ok(())
+}
+
+/// A sample for Python code: suffix, labels besides those of the series, value and exemplar.
+pub(crate) type PySample<'py> = (&'static str, Bound<'py, PyDict>, f64, Option<Bound<'py, PyAny>>);
+
+/// Makes the samples of a series for Python code.
+pub(crate) fn samples_of<'py>(
+    py: Python<'py>,
+    family: &Family,
+    series: &Series,
+    choice: Choice,
+) -> PyResult<Vec<PySample<'py>>> {
+    let desc = &family.desc;
+    let mut seen = Vec::new();
+    each(family, series, choice, &mut |suffix, extra, value, text| seen.push((suffix, extra, value, text)));
+    let make = |(suffix, extra, value, text): (Suffix, Extra, f64, Option<Text>)| {
+        let labels = match extra {
+            Extra::Facts(ref text) => pairs(py, &text.packed)?,
+            _ => PyDict::new(py),
+        };
+        match extra {
+            Extra::Nothing | Extra::Facts(_) => {}
+            Extra::Bucket(i) => labels.set_item("le", float_to_go_string(desc.bounds[i]))?,
+            Extra::State(i) => labels.set_item(&desc.name, &desc.states[i])?,
+            Extra::Pid(pid) => labels.set_item("pid", pid.to_string())?,
+        }
+        let exemplar = text.map(|text| exemplar(py, &text)).transpose()?;
+        Ok((suffix.text(), labels, value, exemplar))
+    };
+    seen.into_iter().map(make).collect()
 }

@@ -31,7 +31,7 @@ const LINEAR_SEARCH_MAX: usize = 32;
 macro_rules! metric_class {
     ($name:ident, $doc:literal) => {
         #[doc = $doc]
-        #[pyclass(extends = Metric, subclass, frozen, module = "promflow._core")]
+        #[pyclass(extends = Metric, subclass, frozen, module = "promflow.metrics")]
         pub(crate) struct $name;
     };
 }
@@ -69,11 +69,12 @@ impl Counter {
     #[pyo3(signature = (amount = 1.0, exemplar = None))]
     fn inc(slf: &Bound<'_, Self>, amount: f64, exemplar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let metric = slf.as_super().get();
+        let is_negative = amount < 0.0;
         match metric.direct() {
-            Some(cells) if !(amount < 0.0) => add(&cells.head()[VALUE], amount),
+            Some(cells) if !is_negative => add(&cells.head()[VALUE], amount),
             _ => {
                 metric.state()?.series()?;
-                if amount < 0.0 {
+                if is_negative {
                     let text = "Counters can only be incremented by non-negative amounts.";
                     return Err(PyValueError::new_err(text));
                 }
