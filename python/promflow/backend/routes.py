@@ -43,9 +43,10 @@ class Templates:
         `app` is the application (`scope["app"]`) and `root_before` its `root_path` before it ran.
         """
         route = scope.get("route")
-        if route is None:
+        context = _context_of(scope, route)
+        if route is None and context is None:
             return self._by_endpoint(app, scope, root_before)
-        path = _path_of(route, scope)
+        path = _path_of(route, context)
         if path is None:
             return None
         root: str = scope.get("root_path", "")
@@ -68,7 +69,8 @@ class Templates:
         method = scope.get("method")
         for template, route in _matching(_routes_of(app), own_path(scope["path"], root_before), 0):
             methods = getattr(route, "methods", None)
-            if (method is None) == hasattr(route, "methods"):
+            is_websocket = hasattr(route, "endpoint") and not hasattr(route, "methods")
+            if is_websocket != (method is None):
                 continue
             if not methods or method in methods:
                 return template
@@ -81,7 +83,7 @@ class Templates:
             return None
         known = self._endpoints.get(id(endpoint))
         if known is None:
-            templates = {template for template, route in _leaves(_routes_of(app), "", 0) if route.endpoint == endpoint}
+            templates = {template for template, route in _leaves(_routes_of(app), "", 0) if _endpoint_of(route) is endpoint}
             # Kept with the endpoint, so that no other one gets its id.
             known = (endpoint, templates)
             if templates:
@@ -89,7 +91,7 @@ class Templates:
         if len(known[1]) == 1:
             return next(iter(known[1]))
         matching = _matching(_routes_of(app), own_path(scope["path"], root_before), 0)
-        return next((template for template, route in matching if route.endpoint == endpoint), None)
+        return next((template for template, route in matching if _endpoint_of(route) is endpoint), None)
 
 
 def _routes_of(app: Any) -> Iterable[Any]:
@@ -97,26 +99,38 @@ def _routes_of(app: Any) -> Iterable[Any]:
     return routes
 
 
-def _path_of(route: Any, scope: Scope) -> str | None:
-    """Returns the path of a route without that of the mounts around it; `None` for a request that got no further."""
+def _context_of(scope: Scope, route: Any) -> Any:
+    """Returns what FastAPI says of a route in an included router, unless that is about an application around it."""
     fastapi = scope.get("fastapi")
     context = fastapi.get("effective_route_context") if fastapi else None
+    if context is None:
+        return None
+    included = getattr(context, "starlette_route", None)
+    if route is None:
+        is_own = included is not None and _endpoint_of(included) is scope.get("endpoint")
+    else:
+        is_own = context.original_route is route or included is route
+    return context if is_own else None
+
+
+def _path_of(route: Any, context: Any) -> str | None:
+    """Returns the path of a route without that of the mounts around it; `None` for a request that got no further."""
     if context is not None:
-        included = getattr(context, "starlette_route", None)
-        if context.original_route is route or included is route or not hasattr(route, "path"):
-            if included is None:
-                path: str = context.path
-                return path
-            route = included
-        # Otherwise the context is that of an application around the one that answered.
+        # A route of FastAPI's own has its whole path in the context, one of Starlette's in a copy.
+        route = getattr(context, "starlette_route", None) or context
     if not hasattr(route, "path"):
         return None
     if _is_mount(route):
         # What is below has no routes that could be named (static files), or none of them matched. The path of
         # the mount stands in root_path already.
         return None if route.routes else ""
-    path = route.path
+    path: str = route.path
     return path
+
+
+def _endpoint_of(route: Any) -> Any:
+    """Returns what answers for a route, as it stands in the scope."""
+    return route.endpoint if hasattr(route, "endpoint") else getattr(route, "app", None)
 
 
 def _is_mount(route: Any) -> bool:
@@ -157,11 +171,11 @@ def _mounted(routes: Iterable[Any], concrete: str, depth: int) -> str | None:
 
 
 def _leaves(routes: Iterable[Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Returns all routes that have an endpoint of their own, with their whole templates."""
+    """Returns the routes below which there are no others, with their whole templates."""
     if depth > _DEPTH_MAX:
         return
     for route in _expanded(routes):
-        if hasattr(route, "routes"):
+        if _routes_of(route):
             yield from _leaves(route.routes, prefix + getattr(route, "path", ""), depth + 1)
         elif hasattr(route, "path_regex"):
             yield prefix + route.path, route
@@ -173,13 +187,12 @@ def _matching(routes: Iterable[Any], path: str, depth: int) -> Iterator[tuple[st
         return
     for route in _expanded(routes):
         if not hasattr(route, "path_regex"):
-            for template, leaf in _matching(_routes_of(route), path, depth + 1):
-                yield template, leaf
+            yield from _matching(_routes_of(route), path, depth + 1)
             continue
         found = route.path_regex.match(path)
         if not found:
             continue
-        if not hasattr(route, "routes"):
+        if not _routes_of(route):
             yield route.path, route
             continue
         for template, leaf in _matching(route.routes, "/" + found["path"], depth + 1):
