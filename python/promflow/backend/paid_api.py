@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ SUCCESS, RATE_LIMITED, ERROR = "success", "rate_limited", "error"
 OUTCOMES = (SUCCESS, RATE_LIMITED, ERROR)
 
 _METHODS = frozenset(("get", "head", "post", "put", "patch", "delete", "options"))
+_API_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
 _PARAMETER = re.compile(r"\\\{[^{}]*\\\}")
 
 
@@ -74,6 +75,8 @@ class Api:
 
         Errors: `ValueError` when the name does not begin a metric's name.
         """
+        if not _API_NAME.fullmatch(name):
+            raise ValueError(f'"{name}" begins no metric: expected a name such as openai')
         return cls(NamedApi.of(registry, name), operations)
 
     def operation(self, name: str) -> Operation:
@@ -100,7 +103,7 @@ class Api:
         if transport is None:
             raise TypeError(f"cannot measure a client of type {type(client).__name__!r}: expected one of httpx or requests")
         for each in (transport, *filter(None, getattr(found, "_mounts", {}).values())):
-            if hasattr(each, "handle_async_request"):
+            if hasattr(found, "aclose"):
                 _wrap(each, "handle_async_request", self._httpx_send_async)
             else:
                 _wrap(each, "handle_request", self._httpx_send)
@@ -120,6 +123,18 @@ class Api:
             start = request.extensions.get("promflow_start")
             if start is not None:
                 self._of_httpx(request).ended(outcome_of(response.status_code), perf_counter() - start)
+
+        return {"request": [requested], "response": [answered]}
+
+    def async_event_hooks(self) -> dict[str, list[Callable[[Any], Awaitable[None]]]]:
+        """Hooks as `event_hooks`, for `httpx.AsyncClient`."""
+        hooks = self.event_hooks()
+
+        async def requested(request: Any) -> None:
+            hooks["request"][0](request)
+
+        async def answered(response: Any) -> None:
+            hooks["response"][0](response)
 
         return {"request": [requested], "response": [answered]}
 

@@ -15,7 +15,7 @@ from promflow.exposition import generate_latest
 class Registry(CollectorRegistry):
     """A registry of a test, which is asked for values."""
 
-    def value(self, name: str, **labels: str) -> float | None:
+    def value(self, name: str, /, **labels: str) -> float | None:
         """Returns the value of a series; `None` when there is none."""
         return self.get_sample_value(name, labels)
 
