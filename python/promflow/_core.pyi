@@ -8,6 +8,10 @@ from typing import Any, Literal, TypeVar
 _F = TypeVar("_F", bound=Callable[..., Any])
 _M = TypeVar("_M", bound="Metric")
 
+from collections.abc import Iterable, Iterator
+
+from .metrics_core import Metric
+
 __version__: str
 
 class Value:
@@ -143,17 +147,14 @@ class SharedPart:
     def mark_process_dead(self, pid: int) -> None: ...
 
 def write_page(
-    parts: Iterable[Any],
+    parts: list[Any],
     format: Literal["text", "openmetrics"],
     escaping: str,
-    created: bool,
-    render: Callable[[Any], bytes],
+    native_histograms: bool = False,
 ) -> bytes:
-    """Writes a page: ``write_page(registry._page_parts(), "text", escaping, metrics._use_created, render)``.
+    """Writes a page of ``registry._page_parts_of(registry)``, with ``# EOF`` in OpenMetrics.
 
-    Where a registry has no ``_page_parts()``, its ``collect()`` is written by ``render`` alone. ``render`` makes the
-    bytes of one ``Metric`` in the same format and escaping; it is called in the order of the page. ``# EOF`` is the
-    caller's. Python's lock is given up while values are written.
+    Python's lock is given up while values of this package's metrics are written.
     """
 
 def before_fork() -> None: ...
@@ -164,3 +165,13 @@ def is_shared_open(path: str | PathLike[str]) -> bool: ...
 def float_to_go_string(value: float) -> str: ...
 def escape_metric_name(name: str, escaping: str) -> str: ...
 def escape_label_name(name: str, escaping: str) -> str: ...
+
+class PrometheusFamilies(Iterator[Metric]):
+    def __new__(cls, source: str | Iterable[str]) -> PrometheusFamilies: ...
+    def __iter__(self) -> PrometheusFamilies: ...
+    def __next__(self) -> Metric: ...
+
+class OpenMetricsFamilies(Iterator[Metric]):
+    def __new__(cls, source: str | Iterable[str]) -> OpenMetricsFamilies: ...
+    def __iter__(self) -> OpenMetricsFamilies: ...
+    def __next__(self) -> Metric: ...

@@ -249,7 +249,7 @@ class HistogramMetricFamily(_Family):
         for bound, count, *exemplar in buckets:
             self._add("_bucket", labels, count, timestamp, exemplar[0] if exemplar else None, le=bound)
         # A sum with negative observations could fall, so it is no counter, and a count needs a sum beside it.
-        if sum_value is not None and float(buckets[0][0]) >= 0:
+        if float(buckets[0][0]) >= 0 and sum_value is not None:
             self._add("_count", labels, buckets[-1][1], timestamp)
             self._add("_sum", labels, sum_value, timestamp)
 

@@ -213,6 +213,12 @@ class RestrictedRegistry:
                 yield restricted
 
 
+def _page_parts_of(registry: Any) -> list[Any]:
+    """Lists what ``_core.write_page`` writes of a registry, or of anything else with ``collect()``."""
+    is_plain = isinstance(registry, CollectorRegistry) and type(registry).collect is CollectorRegistry.collect
+    return registry._page_parts() if is_plain else [registry]
+
+
 def _metrics_of(part: _core.SharedPart) -> list[Metric]:
     """Makes ``Metric`` objects of what processes share."""
     metrics = []

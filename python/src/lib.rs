@@ -7,6 +7,7 @@ mod gate;
 mod key;
 mod metric;
 mod page;
+mod parse;
 mod process;
 mod samples;
 mod series;
@@ -17,6 +18,7 @@ mod text_cell;
 mod timer;
 mod types;
 mod value;
+mod write;
 
 use pyo3::prelude::*;
 
@@ -71,5 +73,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(close_shared, module)?)?;
     module.add_function(wrap_pyfunction!(is_shared_open, module)?)?;
     page::register(module)?;
+    parse::register(module)?;
     text::register(module)
 }

@@ -22,6 +22,7 @@ use crate::text::{
     Scheme, push_escaped, push_go_float, push_label_name, push_metric_name, push_quoted, push_repr,
 };
 use crate::text_cell::Text;
+use crate::write::Page;
 
 /// How a page is written.
 #[derive(Clone, Copy)]
@@ -41,23 +42,23 @@ enum Segment {
 
 /// Writes a page of metrics and collectors, in their order.
 ///
-/// Each part is a metric of this package, a part of the shared arena, a `Metric` of `metrics_core`, or something whose
-/// `collect()` returns such; `render` makes the bytes of a `Metric`. Python's lock is given up while values are
-/// written.
+/// Each part is a metric of this package, a part of a shared arena, a `Metric` of `metrics_core`, or something whose
+/// `collect()` returns such. Python's lock is given up while values are written.
 #[pyfunction]
+#[pyo3(signature = (parts, format, escaping, native_histograms = false))]
 fn write_page<'py>(
     py: Python<'py>,
     parts: Vec<Bound<'py, PyAny>>,
     format: &str,
     escaping: &str,
-    created: bool,
-    render: &Bound<'py, PyAny>,
+    native_histograms: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let openmetrics = match format {
         "text" => false,
         "openmetrics" => true,
         other => return Err(PyValueError::new_err(format!("unknown format: {other}"))),
     };
+    let created = py.import("promflow.metrics")?.getattr("_use_created")?.is_truthy()?;
     let choice = Choice { created, multiprocess: false };
     let style = Style { openmetrics, scheme: Scheme::of(escaping), choice };
     let mut segments = Vec::with_capacity(parts.len());
@@ -67,33 +68,49 @@ fn write_page<'py>(
             && state.is_native()
         {
             segments.push(Segment::Native(state.family.clone()));
-        } else if let Ok(shared) = part.cast::<SharedPart>() {
-            let groups = shared.get().groups().into_iter().map(Segment::Shared);
-            segments.extend(groups);
-        } else if part.hasattr(intern!(py, "samples"))? {
-            segments.push(Segment::Written(render.call1((part,))?.extract()?));
+            continue;
+        }
+        if let Ok(shared) = part.cast::<SharedPart>() {
+            segments.extend(shared.get().groups().into_iter().map(Segment::Shared));
+            continue;
+        }
+        let mut page = Page::new(py, Vec::new(), escaping)?;
+        let mut write = |metric: &Bound<'py, PyAny>| match openmetrics {
+            true => page.openmetrics(metric, native_histograms),
+            false => page.prometheus(metric),
+        };
+        if part.hasattr(intern!(py, "samples"))? {
+            write(&part)?;
         } else {
             for metric in part.call_method0(intern!(py, "collect"))?.try_iter()? {
-                segments.push(Segment::Written(render.call1((metric?,))?.extract()?));
+                write(&metric?)?;
             }
         }
+        segments.push(Segment::Written(page.into_bytes()));
     }
     let page = py.detach(move || {
         let _writing = Writing::begin();
-        let mut out = Vec::with_capacity(4096);
-        for segment in segments {
-            match segment {
-                Segment::Native(family) => write_families(&mut out, style, &[family]),
-                Segment::Shared(families) => {
-                    let choice = Choice { created: false, multiprocess: true };
-                    write_families(&mut out, Style { choice, ..style }, &families);
-                }
-                Segment::Written(bytes) => out.extend_from_slice(&bytes),
-            }
-        }
-        out
+        join(&segments, style)
     });
     Ok(PyBytes::new(py, &page))
+}
+
+fn join(segments: &[Segment], style: Style) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4096);
+    for segment in segments {
+        match segment {
+            Segment::Native(family) => write_families(&mut out, style, std::slice::from_ref(family)),
+            Segment::Shared(families) => {
+                let choice = Choice { created: false, multiprocess: true };
+                write_families(&mut out, Style { choice, ..style }, families);
+            }
+            Segment::Written(bytes) => out.extend_from_slice(bytes),
+        }
+    }
+    if style.openmetrics {
+        out.extend_from_slice(b"# EOF\n");
+    }
+    out
 }
 
 /// Writes families of one name and type under one header.
@@ -215,15 +232,11 @@ impl<'a> Lines<'a> {
             };
             let mut out = Vec::new();
             let quoted = style.scheme == Scheme::AllowUtf8 && !is_legacy_metric_name(&name);
-            match (quoted, style.openmetrics) {
-                (true, _) => {
-                    out.push(b'{');
-                    push_quoted(&mut out, &name);
-                }
-                (false, true) => {
-                    out.extend_from_slice(style.scheme.openmetrics_sample_name(&name).as_bytes());
-                }
-                (false, false) => push_metric_name(&mut out, &name, style.scheme),
+            if quoted {
+                out.push(b'{');
+                push_quoted(&mut out, &name);
+            } else {
+                push_metric_name(&mut out, &name, style.scheme);
             }
             (out, quoted)
         };
@@ -317,7 +330,7 @@ impl<'a> Lines<'a> {
             if i > 0 {
                 out.push(b',');
             }
-            out.extend_from_slice(pair[0].as_bytes());
+            push_label_name(out, pair[0], self.style.scheme);
             out.push(b'=');
             push_quoted(out, pair[1]);
         }

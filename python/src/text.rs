@@ -7,9 +7,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use promflow_model::{is_legacy_label_name, is_legacy_metric_name};
-use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 /// What is done to names that are not classic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,12 +188,23 @@ fn push_digits(out: &mut Vec<u8>, mut v: u32) {
     out.extend_from_slice(&digits[start..]);
 }
 
+/// With fewer digits no number lies halfway between two that both read back as it.
+const TIE_DIGITS: usize = 16;
+
 /// The shortest digits that read back as this number, without a point, and the power of ten of the first.
 fn shortest(magnitude: f64, text: &mut [u8; 32]) -> (&[u8], i32) {
-    let room = text.len();
-    let mut rest = &mut text[..];
-    write!(rest, "{magnitude:e}").expect("BUG: a float's digits are more than 32");
-    let length = room - rest.len();
+    let mut length = print(text, format_args!("{magnitude:e}"));
+    // There is a point among them.
+    let digits = text[..length].iter().position(|b| *b == b'e').map_or(0, |e| e - 1);
+    if digits >= TIE_DIGITS {
+        // Halfway between two, Rust takes the upper one, and Python the even one, as rounding does.
+        let mut even = [0u8; 32];
+        let even_length = print(&mut even, format_args!("{magnitude:.*e}", digits - 1));
+        let reads_back = |text: &[u8]| std::str::from_utf8(text).ok()?.parse().ok();
+        if reads_back(&even[..even_length]) == Some(magnitude) {
+            (*text, length) = (even, even_length);
+        }
+    }
     let e = text[..length].iter().position(|b| *b == b'e').expect("BUG: no exponent in scientific notation");
     let exponent = std::str::from_utf8(&text[e + 1..length])
         .ok()
@@ -207,6 +216,13 @@ fn shortest(magnitude: f64, text: &mut [u8; 32]) -> (&[u8], i32) {
     // The first digit takes the point's place.
     text[1] = text[0];
     (&text[1..e], exponent)
+}
+
+fn print(text: &mut [u8; 32], what: std::fmt::Arguments<'_>) -> usize {
+    let room = text.len();
+    let mut rest = &mut text[..];
+    rest.write_fmt(what).expect("BUG: a float's digits are more than 32");
+    room - rest.len()
 }
 
 fn push_scientific(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
@@ -235,14 +251,6 @@ fn push_fixed(out: &mut Vec<u8>, digits: &[u8], point: i32) {
         out.push(b'.');
         out.extend_from_slice(&digits[whole..]);
     }
-}
-
-/// Takes the text of a Python string; what is none fails as `value.replace` would.
-pub(crate) fn string_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a Bound<'a, PyString>> {
-    value.cast::<PyString>().map_err(|_| {
-        let kind = value.get_type().name().map(|n| n.to_string()).unwrap_or_default();
-        PyAttributeError::new_err(format!("'{kind}' object has no attribute 'replace'"))
-    })
 }
 
 fn as_string(write: impl FnOnce(&mut Vec<u8>)) -> String {
