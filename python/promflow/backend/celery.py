@@ -80,6 +80,8 @@ class CeleryMetrics:
         self._registry = registry
         self._names = names
         self._serve = serve
+        # Of the worker; its children have it from their main process.
+        self._hostname = ""
         self._running: dict[str, float] = {}
         self._server: server.Server | None = None
         self._queues_read = 0.0
@@ -130,11 +132,11 @@ class CeleryMetrics:
         if not self._is_own(task):
             return
         labels = self._labels(task.request, task.name)
-        waited = _waited(task.request)
+        seconds = waited(task.request)
         for names in self._names:
             names.event("started", *labels)
-            if waited is not None:
-                names.waited(*labels, waited)
+            if seconds is not None:
+                names.waited(*labels, seconds)
         if len(self._running) < _RUNNING_MAX:
             self._running[task_id] = perf_counter()
 
@@ -167,12 +169,12 @@ class CeleryMetrics:
             if terminated:
                 names.terminated(*labels)
 
-    def _rejected(self, sender: Any = None, message: Any = None, **_: Any) -> None:
+    def _rejected(self, message: Any = None, **_: Any) -> None:
         name = (getattr(message, "headers", None) or {}).get("task", "")
         queue = (getattr(message, "delivery_info", None) or {}).get("routing_key") or self._default_queue()
         for names in self._names:
             known = name if name in self._app.tasks else OVERFLOW
-            names.event("rejected", known, getattr(sender, "hostname", None) or "", queue)
+            names.event("rejected", known, self._hostname, queue)
 
     def _count(self, state: str, error: str, labels: tuple[str, str, str], seconds: float | None) -> None:
         for names in self._names:
@@ -181,7 +183,7 @@ class CeleryMetrics:
     def _labels(self, request: Any, name: str | None = None) -> tuple[str, str, str]:
         delivery = request.delivery_info or {}
         queue = delivery.get("routing_key") or self._default_queue()
-        return name or request.name, request.hostname or "", queue
+        return name or request.name, self._hostname or request.hostname or "", queue
 
     def _default_queue(self) -> str:
         queue: str = self._app.conf.task_default_queue
@@ -191,6 +193,7 @@ class CeleryMetrics:
         """Runs in the main process, before it forks: from here on its page is there."""
         if instance.app is not self._app:
             return
+        self._hostname = sender
         system.register(self._registry)
         self._init_tasks(sender)
         if not self._serve:
@@ -260,8 +263,8 @@ def _state(state: str | None, retval: Any) -> tuple[str | None, str]:
     return (SUCCESS if state in ("SUCCESS", "IGNORED") else None), ""
 
 
-def _waited(request: Any) -> float | None:
-    """Reads how long a task was in its queue, or since it was due."""
+def waited(request: Any) -> float | None:
+    """Reads how long a task waited in its queue, in seconds, or since it was due; `None` where its sender did not say."""
     sent = request.get(_SENT_HEADER)
     if not isinstance(sent, (int, float)):
         return None

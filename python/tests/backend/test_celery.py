@@ -2,14 +2,16 @@
 
 import contextlib
 import time
+from datetime import datetime, timezone
 
 import pytest
 from celery import Celery, signals
+from celery.app.task import Context
 from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Ignore, Reject
 
 from promflow.backend import Settings
-from promflow.backend.celery import instrument
+from promflow.backend.celery import instrument, waited
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_celery_exporter_s_names_are_there_as_well(measured, registry):
         assert registry.value("celery_worker_up", hostname=hostname) == 1
         good.delay()
         bad.delay()
-        good.apply_async(countdown=0.2)
+        good.apply_async(countdown=1.5)
         wait_for(lambda: registry.value("celery_task_succeeded_total", name="good", **labels) == 2)
         wait_for(lambda: registry.value("celery_task_failed_total", name="bad", exception="KeyError", **labels))
         assert registry.value("celery_queue_length", queue_name="celery") == 0
@@ -116,8 +118,6 @@ def test_celery_exporter_s_names_are_there_as_well(measured, registry):
     assert registry.value("celery_task_started_total", name="good", **labels) == 2
     assert registry.value("celery_task_runtime_count", name="good", **labels) == 2
     assert registry.value("celery_task_queue_wait_time_count", name="good", **labels) == 2
-    # Time until a task is due is no wait.
-    assert registry.value("celery_task_queue_wait_time_bucket", name="good", le="0.1", **labels) == 2
     assert registry.value("celery_worker_tasks_active", hostname=hostname) == 0
     assert registry.value("celery_worker_up", hostname=hostname) == 0
 
@@ -134,6 +134,20 @@ def test_what_a_child_cannot_count_any_more_the_main_process_counts(measured, re
     labels = {"name": "good", "hostname": "", "queue_name": "celery"}
     assert registry.value("celery_task_revoked_total", **labels) == 2
     assert registry.value("celery_task_failed_total", exception="OSError", **labels) == 1
+
+
+def test_the_time_until_a_task_is_due_is_no_wait():
+    now = time.time()
+    due = datetime.fromtimestamp(now - 1, timezone.utc).isoformat()
+    for request, seconds in (
+        ({"promflow_sent": now - 60}, 60),
+        ({"promflow_sent": now - 60, "eta": due}, 1),
+        ({"promflow_sent": now - 60, "eta": due.replace("+00:00", "Z")}, 1),
+        ({"promflow_sent": now - 60, "eta": "soon"}, 60),
+        ({"promflow_sent": now + 60}, 0),
+    ):
+        assert waited(Context(request)) == pytest.approx(seconds, abs=0.5)
+    assert waited(Context({})) is None
 
 
 def test_tasks_that_nobody_knows_share_one_name(measured, registry):
