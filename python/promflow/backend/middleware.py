@@ -106,8 +106,10 @@ class PrometheusMiddleware:
         self._page_path = settings.metrics_path if serve else None
         self._skipped = frozenset((settings.metrics_path, *(path for path in exclude if path[-1:] != "*")))
         self._skipped_prefixes = tuple(path[:-1] for path in exclude if path[-1:] == "*")
-        self._until_head = until == "head"
-        self._recorder = _Recorder(families, registry, self._is_skipped, route, app_name, exemplar)
+        self._request = _SizedRequest if families.response_size else _Request
+        self._recorder = _Recorder(
+            families, registry, self._is_skipped, route, app_name, exemplar, until == "head"
+        )
 
     def _is_skipped(self, path: str) -> bool:
         return path in self._skipped or path.startswith(self._skipped_prefixes)
@@ -122,11 +124,12 @@ class PrometheusMiddleware:
         root: str = scope.get("root_path", "")
         if root:
             path = own_path(path, root)
-        if path in self._skipped or path.startswith(self._skipped_prefixes):
+        prefixes = self._skipped_prefixes
+        if path in self._skipped or (prefixes and path.startswith(prefixes)):
             if path == self._page_path and kind == "http":
                 return await self._page(scope, receive, send)
             return await self._app(scope, receive, send)
-        request = _Request(recorder, scope, root, receive, send, self._until_head)
+        request = self._request(recorder, scope, root, receive, send)
         try:
             await self._app(scope, request.receive, request.send if kind == "http" else request.send_websocket)
         except BaseException as error:
@@ -139,41 +142,22 @@ class PrometheusMiddleware:
 class _Request:
     """A request under way. It ends once: with its last byte, or with what comes before that."""
 
-    __slots__ = (
-        "_in_progress",
-        "_method",
-        "_receive",
-        "_recorder",
-        "_root",
-        "_scope",
-        "_send",
-        "_start",
-        "_until_head",
-        "answered",
-        "disconnected",
-        "done",
-        "request_bytes",
-        "response_bytes",
-        "status",
-        "took",
-    )
+    # Most requests leave these as they are; an attribute of the class costs nothing to set.
+    answered = disconnected = done = False
+    status = _INTERNAL_ERROR
+    took: float | None = None
+    request_bytes = response_bytes = 0
 
-    def __init__(
-        self, recorder: _Recorder, scope: Scope, root: str, receive: Receive, send: Send, until_head: bool
-    ) -> None:
+    def __init__(self, recorder: _Recorder, scope: Scope, root: str, receive: Receive, send: Send) -> None:
         method = scope.get("method", "GET")
-        self._method = method if method in _METHODS else recorder.other_method
-        self._in_progress = in_progress = recorder.in_progress(self._method, scope, root)
+        self._method = method = method if method in _METHODS else recorder.other_method
         self._recorder = recorder
         self._scope = scope
         self._root = root
         self._receive = receive
         self._send = send
-        self._until_head = until_head
-        self.answered = self.disconnected = self.done = False
-        self.request_bytes = self.response_bytes = 0
-        self.status = _INTERNAL_ERROR
-        self.took: float | None = None
+        in_progress = recorder.running.get(method)
+        self._in_progress = in_progress = in_progress or recorder.in_progress(method, scope, root)
         in_progress.inc()
         self._start = perf_counter()
 
@@ -181,30 +165,20 @@ class _Request:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.disconnected = not self.done
-        else:
-            self.request_bytes += len(message.get("body", b""))
         return message
 
     def send(self, message: Message) -> Awaitable[None]:
         kind = message["type"]
         if kind == "http.response.body":
-            self.response_bytes += len(message.get("body", b""))
-            if message.get("more_body", False):
-                return self._send_part(message)
-            return self._send_last(message)
+            return self._send_part(message) if message.get("more_body", False) else self._send_last(message)
         if kind == "http.response.start":
             self.status = message["status"]
             self.answered = True
-            if self._until_head:
+            if self._recorder.until_head:
                 self.took = perf_counter() - self._start
         elif kind == "http.response.pathsend":
             return self._send_last(message)
         return self._send(message)
-
-    async def _send_last(self, message: Message) -> None:
-        await self._send_part(message)
-        if not self.done:
-            self._end(self.status)
 
     async def _send_part(self, message: Message) -> None:
         try:
@@ -213,6 +187,15 @@ class _Request:
             # Servers of ASGI 2.4 say so that nobody is there any more.
             self.disconnected = True
             raise
+
+    async def _send_last(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:
+            self.disconnected = True
+            raise
+        if not self.done:
+            self._end(self.status)
 
     async def send_websocket(self, message: Message) -> None:
         kind = message["type"]
@@ -242,38 +225,81 @@ class _Request:
         took = perf_counter() - self._start if self.took is None else self.took
         self.done = True
         self._in_progress.dec()
-        self._recorder.ended(self, self._scope, self._root, self._method, status, took)
+        recorder, scope = self._recorder, self._scope
+        route = scope.get("route")
+        if route is None or recorder.is_slow or scope.get("root_path", "") != self._root:
+            series = recorder.find(scope, self._root, self._method, status)
+        else:
+            # The usual case, in as few steps as there are: the series was found before, for the same objects.
+            fastapi = scope.get("fastapi")
+            context = fastapi.get("effective_route_context") if fastapi else None
+            if context is not None and context.original_route is route:
+                route = context
+            key = (id(route), self._method, status)
+            series = recorder.known.get(key) or recorder.find_by(key, route, scope, self._root)
+        if series is _EXCLUDED:
+            return
+        if recorder.exemplar is None:
+            if series.total is not None:
+                series.total()
+            series.observe(took)
+        else:
+            series.count_with(took, recorder.exemplar(scope))
+        if series.more is not None:
+            series.more(took, self.request_bytes, self.response_bytes)
+        state = scope.get("state")
+        if state:
+            used = state.get("credits_used")
+            if used is not None and self.answered:
+                record(used, recorder.registry)
+
+
+class _SizedRequest(_Request):
+    """A request whose bodies are measured."""
+
+    async def receive(self) -> Message:
+        message = await super().receive()
+        self.request_bytes += len(message.get("body", b""))
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:
+        self.response_bytes += len(message.get("body", b""))
+        return super().send(message)
 
 
 class _Series:
     """The series that count a request of one method, route and status."""
 
-    __slots__ = ("_keep", "_observe", "_observe_more", "_request_size", "_response_size", "_total")
-
-    def __init__(self, families: Families, values: Values, keep: tuple[Any, ...]) -> None:
-        first, *more = [duration.resolve(values).observe for duration in families.durations]
-        self._observe: Callable[..., None] = first
-        self._observe_more = more
-        self._total = families.requests.resolve(values).inc if families.requests else None
+    def __init__(self, families: Families, values: Values, keep: Any) -> None:
+        first, *others = [duration.resolve(values).observe for duration in families.durations]
+        self.observe: Callable[..., None] = first
+        self.total: Callable[..., None] | None = families.requests.resolve(values).inc if families.requests else None
+        self._others = others
         self._request_size = _adder(families.request_size, values)
         self._response_size = _adder(families.response_size, values)
-        # What the key holds the ids of lives as long as the key.
+        self.more = self._more if others or self._request_size else None
+        # What the key holds the id of lives as long as the key.
         self._keep = keep
 
-    def count(self, request: _Request, took: float, exemplar: Mapping[str, str] | None) -> None:
-        if exemplar is not None:
-            if self._total is not None:
-                self._total(1, exemplar)
-            self._observe(took, exemplar)
-        else:
-            if self._total is not None:
-                self._total()
-            self._observe(took)
-        for observe in self._observe_more:
+    def count_with(self, took: float, exemplar: Mapping[str, str] | None) -> None:
+        if self.total is not None:
+            self.total(1, exemplar)
+        self.observe(took, exemplar)
+
+    def _more(self, took: float, request_bytes: int, response_bytes: int) -> None:
+        for observe in self._others:
             observe(took)
         if self._response_size is not None and self._request_size is not None:
-            self._request_size(request.request_bytes)
-            self._response_size(request.response_bytes)
+            self._request_size(request_bytes)
+            self._response_size(response_bytes)
+
+
+class _Excluded(_Series):
+    def __init__(self) -> None:
+        """Counts nothing."""
+
+
+_EXCLUDED = _Excluded()
 
 
 def _adder(size: Measured | None, values: Values) -> Callable[[int], None] | None:
@@ -295,23 +321,29 @@ class _Recorder:
         route_of: Callable[[Scope], str | None] | None,
         app_name: str,
         exemplar: Exemplar | None,
+        until_head: bool,
     ) -> None:
+        self.registry = registry
+        self.exemplar = exemplar
+        self.until_head = until_head
+        self.other_method = families.style.other_method
+        # The gauges of requests under way by method, where nothing else is in their labels.
+        self.running: dict[str, Any] = {}
         self._families = families
-        self._registry = registry
         self._is_skipped = is_skipped
         self._route_of = route_of
         self._app_name = app_name
-        self._exemplar = exemplar
         self._templates = Templates()
         self._root_app: Any = None
-        self._series: dict[tuple[Any, ...], _Series | None] = {}
+        self.known: dict[tuple[int, str, int], _Series] = {}
+        self._series: dict[tuple[str | None, str, int, str], _Series] = {}
         self._routes: set[str] = set()
-        self._running: dict[str, Any] = {}
         labels = families.in_progress.labels
+        self._is_running_by_method = ROUTE not in labels and SCHEME not in labels
         self._is_running_by_route = ROUTE in labels
-        self._is_running_by_scheme = SCHEME in labels
         self._has_scheme = any(SCHEME in duration.labels for duration in families.durations)
-        self.other_method = families.style.other_method
+        # The route alone does not say which series count.
+        self.is_slow = self._has_scheme or route_of is not None
         if METHOD in labels and not self._is_running_by_route:
             for method in _METHODS_AT_ZERO:
                 families.in_progress.resolve(Values(method, app=app_name))
@@ -320,11 +352,9 @@ class _Recorder:
         """Finds the gauge of requests under way."""
         if self._root_app is None:
             self._root_app = scope.get("app")
-        if not self._is_running_by_route and not self._is_running_by_scheme:
-            gauge = self._running.get(method)
-            if gauge is None:
-                gauge = self._families.in_progress.resolve(Values(method, app=self._app_name))
-                self._running[method] = gauge
+        if self._is_running_by_method:
+            gauge = self._families.in_progress.resolve(Values(method, app=self._app_name))
+            self.running[method] = gauge
             return gauge
         template = None
         if self._is_running_by_route:
@@ -334,34 +364,22 @@ class _Recorder:
         route = self._label(template)
         return self._families.in_progress.resolve(Values(method, route, "", _scheme(scope), self._app_name))
 
-    def ended(
-        self, request: _Request, scope: Scope, root: str, method: str, status: int, took: float
-    ) -> None:
-        """Counts a request."""
-        route = scope.get("route")
-        fastapi = scope.get("fastapi")
-        context = fastapi.get("effective_route_context") if fastapi is not None else None
+    def find(self, scope: Scope, root: str, method: str, status: int) -> _Series:
+        """Finds the series of an ended request by its template; `_EXCLUDED` when that is not measured."""
+        template = self._template(scope, root)
         scheme = _scheme(scope) if self._has_scheme else ""
-        if route is None or self._route_of is not None or scope.get("root_path", "") != root:
-            template = self._template(scope, root)
-            key: tuple[Any, ...] = (template, method, status, scheme)
-        else:
-            template = None
-            key = (id(route), id(context), method, status, scheme)
-        try:
-            series = self._series[key]
-        except KeyError:
-            if template is None and len(key) == 5:
-                template = self._template(scope, root)
-            series = self._series[key] = self._resolve(template, method, status, scheme, (route, context))
+        key = (template, method, status, scheme)
+        series = self._series.get(key)
         if series is None:
-            return
-        series.count(request, took, self._exemplar(scope) if self._exemplar is not None else None)
-        state = scope.get("state")
-        if state:
-            used = state.get("credits_used")
-            if used is not None and request.answered:
-                record(used, self._registry)
+            series = self._series[key] = self._resolve(template, method, status, scheme, None)
+        return series
+
+    def find_by(self, key: tuple[int, str, int], route: Any, scope: Scope, root: str) -> _Series:
+        """Finds the series of an ended request, and remembers it for its route."""
+        template = self._template(scope, root)
+        # Routes are not hashable; what is found is kept with them, so that no other one gets the id.
+        series = self.known[key] = self._resolve(template, key[1], key[2], "", route)
+        return series
 
     def _template(self, scope: Scope, root: str) -> str | None:
         named = self._route_of(scope) if self._route_of is not None else None
@@ -378,10 +396,10 @@ class _Recorder:
         return template
 
     def _resolve(
-        self, template: str | None, method: str, status: int, scheme: str, keep: tuple[Any, ...]
-    ) -> _Series | None:
+        self, template: str | None, method: str, status: int, scheme: str, keep: Any
+    ) -> _Series:
         if template is not None and self._is_skipped(template):
-            return None
+            return _EXCLUDED
         families = self._families
         values = Values(method, self._label(template), families.style.status(status), scheme, self._app_name)
         if families.requests is not None:
