@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from .store import FAULTS, Store
@@ -19,12 +17,7 @@ ERROR_SHARE = 0.4
 LATENCY_S = (1.5, 2.4)
 """While latency is on, requests wait so long."""
 
-# These are answered whatever the faults.
-_SPARED = ("/health", "/_faults", "/metrics")
-
 router = APIRouter(prefix="/_faults")
-Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 class Faults:
@@ -44,21 +37,13 @@ class Faults:
         await self.refresh()
 
 
-class InjectFaults:
-    """Lets requests fail or wait while those faults are on."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Runs the application (ASGI)."""
-        if scope["type"] == "http" and not scope["path"].startswith(_SPARED):
-            on = scope["app"].state.faults.on
-            if on["latency"]:
-                await asyncio.sleep(random.uniform(*LATENCY_S))
-            if on["errors"] and random.random() < ERROR_SHARE:
-                raise RuntimeError('the fault "errors" is on')
-        await self._app(scope, receive, send)
+async def inject(request: Request) -> None:
+    """Lets requests fail or wait while those faults are on: a dependency of the routes."""
+    on = request.app.state.faults.on
+    if on["latency"]:
+        await asyncio.sleep(random.uniform(*LATENCY_S))
+    if on["errors"] and random.random() < ERROR_SHARE:
+        raise HTTPException(500, 'the fault "errors" is on')
 
 
 def failure(status: int, message: str) -> JSONResponse:

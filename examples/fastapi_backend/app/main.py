@@ -8,16 +8,16 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from promflow.backend import CreditType
 from redis.exceptions import RedisError
 
 from . import faults, routes
 from .consumer import Topic
 from .core.prometheus.middleware import add_prometheus
-from .faults import Faults, InjectFaults, failure
+from .faults import Faults, failure
 from .paid_apis import PaidApis
 from .store import CREDIT_KINDS, Store
 
@@ -71,9 +71,12 @@ async def _refresh(store: Store, refresh_faults: Callable[[], Awaitable[None]]) 
 def create_app() -> FastAPI:
     """Makes the application."""
     app = FastAPI(title="backend", lifespan=lifespan)
-    app.include_router(routes.router)
+    app.include_router(routes.router, dependencies=[Depends(faults.inject)])
     app.include_router(faults.router)
-    app.add_middleware(InjectFaults)
+
+    @app.get("/health")
+    async def health() -> PlainTextResponse:
+        return PlainTextResponse("ok")
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

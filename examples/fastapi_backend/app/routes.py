@@ -58,12 +58,6 @@ def _no_account(account: int) -> JSONResponse:
     return failure(404, f"no account {account}")
 
 
-@router.get("/health")
-async def health() -> Response:
-    """Answers."""
-    return Response("ok", media_type="text/plain")
-
-
 @router.get("/accounts")
 async def list_accounts(request: Request) -> dict[str, Any]:
     """Lists the numbers of the first accounts."""

@@ -45,6 +45,9 @@ _INTERNAL_ERROR = 500
 _FORBIDDEN = 403
 _SWITCHING_PROTOCOLS = 101
 
+# The router's own answers to a path that it does not know: nothing is found by asking again.
+_UNROUTED = frozenset((307, 404))
+
 # Clients may invent methods: others than these share one value.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
 _METHODS_AT_ZERO = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -367,6 +370,9 @@ class _Recorder:
     def find(self, scope: Scope, root: str, method: str, status: int) -> _Series:
         """Finds the series of an ended request by its template; `_EXCLUDED` when that is not measured."""
         template = self._template(scope, root)
+        if template is None and status not in _UNROUTED and "endpoint" not in scope:
+            # A middleware answered before the router was asked, or failed.
+            template = self._known(self._templates.rematch(self._root_app, scope, root))
         scheme = _scheme(scope) if self._has_scheme else ""
         key = (template, method, status, scheme)
         series = self._series.get(key)
@@ -383,7 +389,9 @@ class _Recorder:
 
     def _template(self, scope: Scope, root: str) -> str | None:
         named = self._route_of(scope) if self._route_of is not None else None
-        template = named or self._templates.find(self._root_app, scope, root)
+        return self._known(named or self._templates.find(self._root_app, scope, root))
+
+    def _known(self, template: str | None) -> str | None:
         return template if template is None or template in self._routes else self._label(template)
 
     def _label(self, template: str | None) -> str:

@@ -183,6 +183,39 @@ def test_redirects_of_a_missing_slash_match_nothing(registry, send):
     assert endpoints(registry) == {("GET", "__unmatched__", "307"): 1}
 
 
+class Refuses:
+    """Answers before the router is asked."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http" and scope["method"] == "GET":
+            await PlainTextResponse("too many", 429)(scope, receive, send)
+        else:
+            raise KeyError("broken")
+
+
+def test_an_answer_of_another_middleware_is_counted_at_its_route(registry, send):
+    app = FastAPI()
+    router = APIRouter(prefix="/v1")
+    router.add_api_route("/users/{uid}", lambda uid: uid, methods=["GET"])
+    app.include_router(router, prefix="/api")
+    app.mount("/t/{tenant}", Starlette(routes=[Route("/leaf/{x}", answer)]))
+    app.add_middleware(Refuses)
+    measured(app, registry)
+    for path in ("/api/v1/users/1", "/t/acme/leaf/1", "/none"):
+        send(app, "GET", path)
+    with pytest.raises(KeyError):
+        send(app, "POST", "/api/v1/users/1")
+    assert endpoints(registry) == {
+        ("GET", "/api/v1/users/{uid}", "429"): 1,
+        ("GET", "/t/{tenant}/leaf/{x}", "429"): 1,
+        ("GET", "__unmatched__", "429"): 1,
+        ("POST", "/api/v1/users/{uid}", "500"): 1,
+    }
+
+
 class WithoutRoute:
     """Takes the route out of the scope, as Starlette before 0.47 leaves it."""
 
