@@ -2,7 +2,8 @@
 
 In-process ASGI calls to a FastAPI application with 22 and with 200 routes, in one process and in prometheus_client's
 multiprocess mode (`PROMETHEUS_MULTIPROC_DIR`). All applications take turns, batch by batch, so that a change of the
-machine's pace meets all of them; the figure, of processor time, is the median of the differences to the plain application in the same turn.
+machine's pace meets all of them; the figure, of processor time, is the median of the differences to the plain
+application in the same turn.
 
     python benches/asgi.py            # a table
     python benches/asgi.py --json     # for tools

@@ -1,4 +1,4 @@
-"""What a Python backend adds: settings, the usual metrics under fixed names, and a middleware that measures every route.
+"""What a Python backend adds: settings, the usual metrics under fixed names, a middleware that measures every route.
 
     from promflow.backend import PrometheusMiddleware
 

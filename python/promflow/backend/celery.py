@@ -17,8 +17,8 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-from celery import Celery, signals
-from celery.exceptions import Reject
+from celery import Celery, signals  # type: ignore[import-untyped]
+from celery.exceptions import Reject  # type: ignore[import-untyped]
 
 from promflow import CollectorRegistry
 
@@ -264,7 +264,10 @@ def _state(state: str | None, retval: Any) -> tuple[str | None, str]:
 
 
 def waited(request: Any) -> float | None:
-    """Reads how long a task waited in its queue, in seconds, or since it was due; `None` where its sender did not say."""
+    """Reads how long a task waited in its queue, or since it was due, in seconds.
+
+    It is `None` where the sender did not say when that was.
+    """
     sent = request.get(_SENT_HEADER)
     if not isinstance(sent, (int, float)):
         return None

@@ -242,10 +242,10 @@ def format_duration(duration_ms: int) -> str:
     if duration_ms == 0:
         return "0s"
     parts = []
-    # Years, weeks and days only stand where nothing smaller is left over.
-    for unit, exact in (("y", True), ("w", True), ("d", False), ("h", False), ("m", False), ("s", False), ("ms", False)):
+    # Years and weeks only stand where nothing smaller is left over.
+    for unit in ("y", "w", "d", "h", "m", "s", "ms"):
         size = _UNITS_MS[unit]
-        if exact and duration_ms % size:
+        if unit in ("y", "w") and duration_ms % size:
             continue
         count, duration_ms = divmod(duration_ms, size)
         if count:

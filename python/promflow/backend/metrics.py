@@ -167,7 +167,9 @@ class Credits(Group):
     """Credits of users."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.used = Counter("credits_used_total", "Credits used, by user and type.", ["user", "type"], registry=registry)
+        self.used = Counter(
+            "credits_used_total", "Credits used, by user and type.", ["user", "type"], registry=registry
+        )
         self.remaining = Gauge(
             "credits_remaining",
             "Credits left, by user and type.",

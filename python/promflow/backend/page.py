@@ -146,7 +146,7 @@ def _foreign_registry(own: Any) -> Any | None:
         from prometheus_client import multiprocess
 
         registry = module.CollectorRegistry()  # type: ignore[union-attr]
-        multiprocess.MultiProcessCollector(registry)
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
 
 

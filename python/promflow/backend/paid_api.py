@@ -101,7 +101,8 @@ class Api:
             return client
         transport = getattr(found, "_transport", None)
         if transport is None:
-            raise TypeError(f"cannot measure a client of type {type(client).__name__!r}: expected one of httpx or requests")
+            kind = type(client).__name__
+            raise TypeError(f'cannot measure a client of type "{kind}": expected one of httpx or requests')
         for each in (transport, *filter(None, getattr(found, "_mounts", {}).values())):
             if hasattr(found, "aclose"):
                 _wrap(each, "handle_async_request", self._httpx_send_async)
@@ -139,7 +140,7 @@ class Api:
         return {"request": [requested], "response": [answered]}
 
     def response_hook(self) -> Callable[..., None]:
-        """A hook for `requests`: `session.hooks["response"].append(...)`, or `requests.get(..., hooks={"response": ...})`.
+        """A hook for `requests`: `session.hooks["response"].append(...)`.
 
         It sees no call that was not answered, a timeout say: `instrument` does.
         """

@@ -83,7 +83,8 @@ class Templates:
             return None
         known = self._endpoints.get(id(endpoint))
         if known is None:
-            templates = {template for template, route in _leaves(_routes_of(app), "", 0) if _endpoint_of(route) is endpoint}
+            leaves = _leaves(_routes_of(app), "", 0)
+            templates = {template for template, route in leaves if _endpoint_of(route) is endpoint}
             # Kept with the endpoint, so that no other one gets its id.
             known = (endpoint, templates)
             if templates:

@@ -113,7 +113,7 @@ def _authorizer(settings: ServerSettings) -> Authorizer:
     username, password = settings.username.encode(), settings.password.encode()
     if password.startswith((b"$2a$", b"$2b$", b"$2y$")):
         try:
-            import bcrypt
+            import bcrypt  # type: ignore[import-not-found]
         except ImportError:
             raise ValueError(
                 "PROMETHEUS_SERVER_PASSWORD is a bcrypt hash, and the package bcrypt is not installed"

@@ -71,5 +71,8 @@ class _Reader(Group):
 
 
 def register(registry: CollectorRegistry | None = None) -> None:
-    """Registers the metrics of the machine, once, and reads them before every page; nothing where there is no `/proc`."""
+    """Registers the metrics of the machine, once, and reads them before every page.
+
+    Where there is no `/proc`, nothing is registered.
+    """
     _Reader.of(registry)
