@@ -36,6 +36,8 @@ _SENDER = "generic"
 # More runs under way in one process than this are not timed.
 _RUNNING_MAX = 100_000
 _BROKER_TIMEOUT_S = 1.0
+# A task is not lost a second time within so long: its child would have to be replaced, and the task to be sent again.
+_TWICE_WITHIN_S = 5.0
 # A scrape asks the broker again only after this.
 _QUEUES_EVERY_S = 5.0
 
@@ -83,6 +85,7 @@ class CeleryMetrics:
         # Of the worker; its children have it from their main process.
         self._hostname = ""
         self._running: dict[str, float] = {}
+        self._lost: dict[str, float] = {}
         self._server: server.Server | None = None
         self._queues_read = 0.0
         self._exporter = next((each for each in names if isinstance(each, CeleryExporterNames)), None)
@@ -154,6 +157,12 @@ class CeleryMetrics:
         # Of a run of this process its end tells, and a refused one has told already.
         if not self._is_own(sender) or task_id in self._running or isinstance(exception, Reject):
             return
+        # Of a hard time limit Celery tells twice: when it is over, and when the child is gone.
+        now = perf_counter()
+        self._lost = {lost: at for lost, at in self._lost.items() if now - at < _TWICE_WITHIN_S}
+        if task_id in self._lost:
+            return
+        self._lost[task_id] = now
         self._count(FAILURE, type(exception).__name__, self._labels(sender.request, sender.name), None)
 
     def _retried(self, sender: Any = None, request: Any = None, **_: Any) -> None:

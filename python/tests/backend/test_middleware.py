@@ -18,7 +18,6 @@ from promflow import CollectorRegistry, Counter
 from promflow.backend import CreditsUsed, Page, PrometheusMiddleware, Settings
 from promflow.backend.middleware import trace_id, traceparent
 
-pytestmark = pytest.mark.filterwarnings("ignore::starlette.exceptions.StarletteDeprecationWarning")
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"

@@ -166,7 +166,7 @@ def test_a_requests_hook_leaves_the_adapter_alone(registry):
 
 
 def test_other_clients_are_refused(registry):
-    with pytest.raises(TypeError, match="cannot measure a client of type "object""):
+    with pytest.raises(TypeError, match='cannot measure a client of type "object"'):
         Api.stripe(registry).instrument(object())
 
 
