@@ -1,6 +1,6 @@
 """The native half of the package."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -138,6 +138,24 @@ class Timer:
     def _metric(self) -> Any: ...
     @property
     def _callback_name(self) -> str: ...
+
+class RequestEnds:
+    """Counts ended requests of routes that it learnt."""
+
+    def __init__(self) -> None: ...
+    def count(self, scope: MutableMapping[str, Any], root: str, method: str, status: int, took: float) -> bool:
+        """Counts a request; ``False``, and nothing is counted, where its route is not known, or it used credits."""
+
+    def learn(
+        self,
+        scope: MutableMapping[str, Any],
+        root: str,
+        method: str,
+        status: int,
+        total: Callable[[], None] | None,
+        observe: Callable[[float], None],
+    ) -> None:
+        """Learns which series count requests that end as this one did; nothing where its scope says too little."""
 
 class SharedPart:
     """All metrics of a shared arena, but for those of some names."""

@@ -21,6 +21,7 @@ from time import perf_counter
 from typing import Any
 
 from promflow import REGISTRY, CollectorRegistry
+from promflow._core import RequestEnds
 
 from . import presets, system
 from .config import Settings
@@ -49,7 +50,10 @@ _SWITCHING_PROTOCOLS = 101
 _UNROUTED = frozenset((307, 404))
 
 # Clients may invent methods: others than these share one value.
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
+# Each stands for itself, so that there is one object of each.
+_METHODS = {
+    method: method for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
+}
 _METHODS_AT_ZERO = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # So many templates are told apart; only a `route` function of the application could return more.
 _TEMPLATES_MAX = 2000
@@ -145,20 +149,35 @@ class PrometheusMiddleware:
 class _Request:
     """A request under way. It ends once: with its last byte, or with what comes before that."""
 
-    # Most requests leave these as they are; an attribute of the class costs nothing to set.
-    answered = disconnected = done = False
-    status = _INTERNAL_ERROR
-    took: float | None = None
-    request_bytes = response_bytes = 0
+    __slots__ = (
+        "_in_progress",
+        "_method",
+        "_receive",
+        "_recorder",
+        "_root",
+        "_scope",
+        "_send",
+        "_start",
+        "answered",
+        "disconnected",
+        "done",
+        "request_bytes",
+        "response_bytes",
+        "status",
+        "took",
+    )
 
     def __init__(self, recorder: _Recorder, scope: Scope, root: str, receive: Receive, send: Send) -> None:
-        method = scope.get("method", "GET")
-        self._method = method = method if method in _METHODS else recorder.other_method
+        self._method = method = _METHODS.get(scope.get("method", "GET")) or recorder.other_method
         self._recorder = recorder
         self._scope = scope
         self._root = root
         self._receive = receive
         self._send = send
+        self.answered = self.disconnected = self.done = False
+        self.status = _INTERNAL_ERROR
+        self.took: float | None = None
+        self.request_bytes = self.response_bytes = 0
         in_progress = recorder.running.get(method)
         self._in_progress = in_progress = in_progress or recorder.in_progress(method, scope, root)
         in_progress.inc()
@@ -228,37 +247,16 @@ class _Request:
         took = perf_counter() - self._start if self.took is None else self.took
         self.done = True
         self._in_progress.dec()
-        recorder, scope = self._recorder, self._scope
-        route = scope.get("route")
-        if route is None or recorder.is_slow or scope.get("root_path", "") != self._root:
-            series = recorder.find(scope, self._root, self._method, status)
-        else:
-            # The usual case, in as few steps as there are: the series was found before, for the same objects.
-            fastapi = scope.get("fastapi")
-            context = fastapi.get("effective_route_context") if fastapi else None
-            if context is not None and context.original_route is route:
-                route = context
-            key = (id(route), self._method, status)
-            series = recorder.known.get(key) or recorder.find_by(key, route, scope, self._root)
-        if series is _EXCLUDED:
+        recorder = self._recorder
+        if recorder.is_plain and recorder.ends.count(self._scope, self._root, self._method, status, took):
             return
-        if recorder.exemplar is None:
-            if series.total is not None:
-                series.total()
-            series.observe(took)
-        else:
-            series.count_with(took, recorder.exemplar(scope))
-        if series.more is not None:
-            series.more(took, self.request_bytes, self.response_bytes)
-        state = scope.get("state")
-        if state:
-            used = state.get("credits_used")
-            if used is not None and self.answered:
-                record(used, recorder.registry)
+        recorder.ended(self, self._scope, self._root, self._method, status, took)
 
 
 class _SizedRequest(_Request):
     """A request whose bodies are measured."""
+
+    __slots__ = ()
 
     async def receive(self) -> Message:
         message = await super().receive()
@@ -273,28 +271,21 @@ class _SizedRequest(_Request):
 class _Series:
     """The series that count a request of one method, route and status."""
 
-    def __init__(self, families: Families, values: Values, keep: Any) -> None:
-        first, *others = [duration.resolve(values).observe for duration in families.durations]
-        self.observe: Callable[..., None] = first
-        self.total: Callable[..., None] | None = families.requests.resolve(values).inc if families.requests else None
-        self._others = others
+    def __init__(self, families: Families, values: Values) -> None:
+        self.observe, *self._others = [duration.resolve(values).observe for duration in families.durations]
+        self.total = families.requests.resolve(values).inc if families.requests else None
         self._request_size = _adder(families.request_size, values)
         self._response_size = _adder(families.response_size, values)
-        self.more = self._more if others or self._request_size else None
-        # What the key holds the id of lives as long as the key.
-        self._keep = keep
 
-    def count_with(self, took: float, exemplar: Mapping[str, str] | None) -> None:
+    def count(self, request: _Request, took: float, exemplar: Mapping[str, str] | None) -> None:
         if self.total is not None:
             self.total(1, exemplar)
         self.observe(took, exemplar)
-
-    def _more(self, took: float, request_bytes: int, response_bytes: int) -> None:
         for observe in self._others:
             observe(took)
-        if self._response_size is not None and self._request_size is not None:
-            self._request_size(request_bytes)
-            self._response_size(response_bytes)
+        if self._request_size is not None and self._response_size is not None:
+            self._request_size(request.request_bytes)
+            self._response_size(request.response_bytes)
 
 
 class _Excluded(_Series):
@@ -326,27 +317,29 @@ class _Recorder:
         exemplar: Exemplar | None,
         until_head: bool,
     ) -> None:
-        self.registry = registry
-        self.exemplar = exemplar
         self.until_head = until_head
         self.other_method = families.style.other_method
         # The gauges of requests under way by method, where nothing else is in their labels.
         self.running: dict[str, Any] = {}
         self._families = families
+        self._registry = registry
+        self._exemplar = exemplar
         self._is_skipped = is_skipped
         self._route_of = route_of
         self._app_name = app_name
         self._templates = Templates()
         self._root_app: Any = None
-        self.known: dict[tuple[int, str, int], _Series] = {}
         self._series: dict[tuple[str | None, str, int, str], _Series] = {}
         self._routes: set[str] = set()
         labels = families.in_progress.labels
         self._is_running_by_method = ROUTE not in labels and SCHEME not in labels
         self._is_running_by_route = ROUTE in labels
         self._has_scheme = any(SCHEME in duration.labels for duration in families.durations)
-        # The route alone does not say which series count.
-        self.is_slow = self._has_scheme or route_of is not None
+        # Route, method and status say all, and one counter and one histogram count it.
+        self.is_plain = not (
+            self._has_scheme or route_of or exemplar or families.response_size or len(families.durations) > 1
+        )
+        self.ends = RequestEnds()
         if METHOD in labels and not self._is_running_by_route:
             for method in _METHODS_AT_ZERO:
                 families.in_progress.resolve(Values(method, app=app_name))
@@ -367,8 +360,21 @@ class _Recorder:
         route = self._label(template)
         return self._families.in_progress.resolve(Values(method, route, "", _scheme(scope), self._app_name))
 
-    def find(self, scope: Scope, root: str, method: str, status: int) -> _Series:
-        """Finds the series of an ended request by its template; `_EXCLUDED` when that is not measured."""
+    def ended(
+        self, request: _Request, scope: Scope, root: str, method: str, status: int, took: float
+    ) -> None:
+        """Counts an ended request, whatever it takes; the next one like it may take less."""
+        series = self._find(scope, root, method, status)
+        if series is _EXCLUDED:
+            return
+        series.count(request, took, self._exemplar(scope) if self._exemplar else None)
+        used = (scope.get("state") or {}).get("credits_used")
+        if used is not None and request.answered:
+            record(used, self._registry)
+        if self.is_plain:
+            self.ends.learn(scope, root, method, status, series.total, series.observe)
+
+    def _find(self, scope: Scope, root: str, method: str, status: int) -> _Series:
         template = self._template(scope, root)
         if template is None and status not in _UNROUTED and "endpoint" not in scope:
             # A middleware answered before the router was asked, or failed.
@@ -377,14 +383,7 @@ class _Recorder:
         key = (template, method, status, scheme)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = self._resolve(template, method, status, scheme, None)
-        return series
-
-    def find_by(self, key: tuple[int, str, int], route: Any, scope: Scope, root: str) -> _Series:
-        """Finds the series of an ended request, and remembers it for its route."""
-        template = self._template(scope, root)
-        # Routes are not hashable; what is found is kept with them, so that no other one gets the id.
-        series = self.known[key] = self._resolve(template, key[1], key[2], "", route)
+            series = self._series[key] = self._resolve(template, method, status, scheme)
         return series
 
     def _template(self, scope: Scope, root: str) -> str | None:
@@ -404,7 +403,7 @@ class _Recorder:
         return template
 
     def _resolve(
-        self, template: str | None, method: str, status: int, scheme: str, keep: Any
+        self, template: str | None, method: str, status: int, scheme: str
     ) -> _Series:
         if template is not None and self._is_skipped(template):
             return _EXCLUDED
@@ -414,7 +413,7 @@ class _Recorder:
             # The share of errors of a new route is zero, rather than absent until its first error.
             error = families.style.status(_INTERNAL_ERROR)
             families.requests.resolve(Values(method, values.route, error, scheme, self._app_name))
-        return _Series(families, values, keep)
+        return _Series(families, values)
 
 
 def _scheme(scope: Scope) -> str:
