@@ -1,10 +1,13 @@
-//! The end of a request, as the ASGI middleware counts it: what is the same for nearly every request, in one call.
+//! A request under way, as the ASGI middleware measures it: what is the same for nearly every one.
 //!
-//! A dozen look-ups in dictionaries that the request left cold cost Python more than all counting. A middleware whole in
-//! Rust was rejected: what remains in Python is what awaits, which Rust would only imitate.
+//! The steps themselves are few. But an application runs its own code between two of them, so that each finds the
+//! interpreter cold, and costs several times what it costs in a loop. What awaits stays in Python: it is a subclass of
+//! [`Request`] there. A middleware whole in Rust was rejected, as it would only imitate Python's coroutines.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -21,39 +24,64 @@ struct Series {
     _keep: (Py<PyAny>, Py<PyString>),
 }
 
-/// Counts ended requests of routes that it learnt.
+/// What the requests of a middleware share.
 #[pyclass(frozen, module = "promflow._core")]
-pub(crate) struct RequestEnds {
+pub(crate) struct Requests {
+    /// The methods that stand for themselves, each as the one object that does.
+    methods: Py<PyDict>,
+    other_method: Py<PyString>,
+    /// The gauge of requests under way by method, of those that `find_running` was asked for once.
+    running: Py<PyDict>,
+    find_running: Py<PyAny>,
+    /// Counts what is not learnt.
+    ended: Py<PyAny>,
+    until_head: bool,
     // Held for a look-up alone, never while Python code runs.
     known: Mutex<HashMap<Key, Series, foldhash::fast::RandomState>>,
 }
 
 #[pymethods]
-impl RequestEnds {
+impl Requests {
     #[new]
-    fn new() -> Self {
-        Self { known: Mutex::default() }
+    fn new(
+        methods: Py<PyDict>,
+        other_method: Py<PyString>,
+        running: Py<PyDict>,
+        find_running: Py<PyAny>,
+        ended: Py<PyAny>,
+        until_head: bool,
+    ) -> Self {
+        let known = Mutex::default();
+        Self { methods, other_method, running, find_running, ended, until_head, known }
     }
 
-    /// Counts a request; `False`, and nothing is counted, where its route is not known, or it used credits.
-    fn count(
+    /// Learns which series count requests that end as this one did; nothing where its scope says too little.
+    fn learn(
         &self,
-        scope: &Bound<'_, PyAny>,
-        root: &Bound<'_, PyString>,
-        method: &Bound<'_, PyString>,
+        request: &Request,
+        py: Python<'_>,
         status: u16,
-        took: f64,
-    ) -> PyResult<bool> {
-        let py = scope.py();
-        let Ok(scope) = scope.cast::<PyDict>() else { return Ok(false) };
-        let Some(route) = routed(scope, root)? else { return Ok(false) };
-        if let Some(state) = scope.get_item(intern!(py, "state"))?
-            && let Ok(state) = state.cast::<PyDict>()
-            && state.contains(intern!(py, "credits_used"))?
-        {
+        total: Option<Py<PyAny>>,
+        observe: Py<PyAny>,
+    ) -> PyResult<()> {
+        let Some(route) = request.route(py)? else { return Ok(()) };
+        let key = (route.as_ptr() as usize, request.method.as_ptr() as usize, status);
+        let series = Series { total, observe, _keep: (route.unbind(), request.method.clone_ref(py)) };
+        let replaced = self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, series);
+        // What is dropped may be the last reference, and run code: not under the lock.
+        drop(replaced);
+        Ok(())
+    }
+}
+
+impl Requests {
+    /// Counts a request; `false`, and nothing is counted, where its route is not learnt, or it used credits.
+    fn count(&self, request: &Request, py: Python<'_>, status: u16, took: Duration) -> PyResult<bool> {
+        let Some(route) = request.route(py)? else { return Ok(false) };
+        if request.used_credits(py)? {
             return Ok(false);
         }
-        let key = (route.as_ptr() as usize, method.as_ptr() as usize, status);
+        let key = (route.as_ptr() as usize, request.method.as_ptr() as usize, status);
         let found = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.get(&key).map(|s| (s.total.as_ref().map(|t| t.clone_ref(py)), s.observe.clone_ref(py)))
@@ -62,58 +90,194 @@ impl RequestEnds {
         if let Some(total) = total {
             total.call0(py)?;
         }
-        observe.call1(py, (took,))?;
+        observe.call1(py, (took.as_secs_f64(),))?;
         Ok(true)
-    }
-
-    /// Learns which series count requests that end as this one did; nothing where its scope says too little.
-    fn learn(
-        &self,
-        scope: &Bound<'_, PyAny>,
-        root: &Bound<'_, PyString>,
-        method: &Bound<'_, PyString>,
-        status: u16,
-        total: Option<Py<PyAny>>,
-        observe: Py<PyAny>,
-    ) -> PyResult<()> {
-        let Ok(scope) = scope.cast::<PyDict>() else { return Ok(()) };
-        let Some(route) = routed(scope, root)? else { return Ok(()) };
-        let key = (route.as_ptr() as usize, method.as_ptr() as usize, status);
-        let series = Series { total, observe, _keep: (route.unbind(), method.clone().unbind()) };
-        let replaced = self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, series);
-        // What is dropped may be the last reference, and run code: not under the lock.
-        drop(replaced);
-        Ok(())
     }
 }
 
-/// Finds what stands for the route of a request: FastAPI's context of an included router, or the route itself.
-///
-/// There is none where nothing matched, and where a mount left its path in `root_path`: the route alone says too
-/// little then.
-fn routed<'py>(
-    scope: &Bound<'py, PyDict>,
-    root: &Bound<'py, PyString>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = scope.py();
-    let Some(route) = scope.get_item(intern!(py, "route"))? else { return Ok(None) };
-    if let Some(own) = scope.get_item(intern!(py, "root_path"))?
-        && !own.is(root)
-        && !own.eq(root)?
-    {
-        return Ok(None);
+/// A request under way. It ends once: with its last byte, or with what comes before that.
+#[pyclass(frozen, subclass, module = "promflow._core")]
+pub(crate) struct Request {
+    shared: Py<Requests>,
+    scope: Py<PyAny>,
+    root: Py<PyString>,
+    method: Py<PyString>,
+    #[pyo3(get)]
+    inner_receive: Py<PyAny>,
+    #[pyo3(get)]
+    inner_send: Py<PyAny>,
+    in_progress: Py<PyAny>,
+    start: Instant,
+    /// Time to the head of the response, where that is what counts.
+    head: OnceLock<Duration>,
+    status: AtomicU16,
+    answered: AtomicBool,
+    disconnected: AtomicBool,
+    done: AtomicBool,
+}
+
+#[pymethods]
+impl Request {
+    #[new]
+    fn new(
+        shared: Bound<'_, Requests>,
+        scope: Bound<'_, PyAny>,
+        root: Bound<'_, PyString>,
+        receive: Py<PyAny>,
+        send: Py<PyAny>,
+    ) -> PyResult<Self> {
+        let py = shared.py();
+        let requests = shared.get();
+        let asked = match item(&scope, intern!(py, "method"))? {
+            Some(method) => requests.methods.bind(py).get_item(method)?,
+            // A websocket begins as a GET.
+            None => requests.methods.bind(py).get_item(intern!(py, "GET"))?,
+        };
+        let method = match asked {
+            Some(method) => method.cast_into::<PyString>()?,
+            None => requests.other_method.bind(py).clone(),
+        };
+        let in_progress = match requests.running.bind(py).get_item(&method)? {
+            Some(gauge) => gauge,
+            None => requests.find_running.bind(py).call1((&method, &scope, &root))?,
+        };
+        in_progress.call_method0(intern!(py, "inc"))?;
+        Ok(Self {
+            scope: scope.unbind(),
+            root: root.unbind(),
+            method: method.unbind(),
+            inner_receive: receive,
+            inner_send: send,
+            in_progress: in_progress.unbind(),
+            start: Instant::now(),
+            head: OnceLock::new(),
+            status: AtomicU16::new(500),
+            answered: AtomicBool::new(false),
+            disconnected: AtomicBool::new(false),
+            done: AtomicBool::new(false),
+            shared: shared.unbind(),
+        })
     }
-    let context = match scope.get_item(intern!(py, "fastapi"))? {
-        Some(fastapi) => match fastapi.cast::<PyDict>() {
-            Ok(fastapi) => fastapi.get_item(intern!(py, "effective_route_context"))?,
-            Err(_) => None,
-        },
-        None => None,
-    };
-    match context {
-        Some(context) if context.getattr(intern!(py, "original_route")).is_ok_and(|own| own.is(&route)) => {
-            Ok(Some(context))
+
+    /// Sends a message of the application; returns what is to be awaited.
+    fn send<'py>(slf: &Bound<'py, Self>, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let this = slf.get();
+        let Some(kind) = item(message, intern!(py, "type"))? else {
+            return this.inner_send.bind(py).call1((message,));
+        };
+        match kind.cast::<PyString>()?.to_str()? {
+            "http.response.body" => {
+                let more = item(message, intern!(py, "more_body"))?;
+                let is_last = match more {
+                    Some(more) => !more.is_truthy()?,
+                    None => true,
+                };
+                let name = if is_last { intern!(py, "_send_last") } else { intern!(py, "_send_part") };
+                slf.call_method1(name, (message,))
+            }
+            "http.response.pathsend" => slf.call_method1(intern!(py, "_send_last"), (message,)),
+            kind => {
+                if kind == "http.response.start" {
+                    this.status.store(message.get_item(intern!(py, "status"))?.extract()?, Relaxed);
+                    this.answered.store(true, Relaxed);
+                    if this.shared.get().until_head {
+                        this.head.get_or_init(|| this.start.elapsed());
+                    }
+                }
+                this.inner_send.bind(py).call1((message,))
+            }
         }
-        _ => Ok(Some(route)),
+    }
+
+    /// Ends the request with a status, or with that of its response; only the first end counts.
+    #[pyo3(signature = (status=None))]
+    fn end(slf: &Bound<'_, Self>, status: Option<u16>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        if this.done.swap(true, Relaxed) {
+            return Ok(());
+        }
+        let took = this.head.get().copied().unwrap_or_else(|| this.start.elapsed());
+        let status = status.unwrap_or_else(|| this.status.load(Relaxed));
+        this.in_progress.bind(py).call_method0(intern!(py, "dec"))?;
+        let shared = this.shared.get();
+        if !shared.count(this, py, status, took)? {
+            let (scope, root, method) = (&this.scope, &this.root, &this.method);
+            shared.ended.call1(py, (slf, scope, root, method, status, took.as_secs_f64()))?;
+        }
+        Ok(())
+    }
+
+    #[getter]
+    fn status(&self) -> u16 {
+        self.status.load(Relaxed)
+    }
+
+    #[setter]
+    fn set_status(&self, status: u16) {
+        self.status.store(status, Relaxed);
+    }
+
+    #[getter]
+    fn answered(&self) -> bool {
+        self.answered.load(Relaxed)
+    }
+
+    #[getter]
+    fn done(&self) -> bool {
+        self.done.load(Relaxed)
+    }
+
+    #[getter]
+    fn disconnected(&self) -> bool {
+        self.disconnected.load(Relaxed)
+    }
+
+    #[setter]
+    fn set_disconnected(&self, disconnected: bool) {
+        self.disconnected.store(disconnected, Relaxed);
+    }
+}
+
+impl Request {
+    /// Finds what stands for the route: FastAPI's context of an included router, or the route itself.
+    ///
+    /// There is none where nothing matched, and where a mount left its path in `root_path`: the route alone says too
+    /// little then.
+    fn route<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let scope = self.scope.bind(py);
+        let Some(route) = item(scope, intern!(py, "route"))? else { return Ok(None) };
+        if let Some(own) = item(scope, intern!(py, "root_path"))?
+            && !own.is(&self.root)
+            && !own.eq(&self.root)?
+        {
+            return Ok(None);
+        }
+        let context = match item(scope, intern!(py, "fastapi"))? {
+            Some(fastapi) => item(&fastapi, intern!(py, "effective_route_context"))?,
+            None => None,
+        };
+        Ok(Some(match context {
+            Some(context)
+                if context.getattr(intern!(py, "original_route")).is_ok_and(|own| own.is(&route)) =>
+            {
+                context
+            }
+            _ => route,
+        }))
+    }
+
+    fn used_credits(&self, py: Python<'_>) -> PyResult<bool> {
+        let Some(state) = item(self.scope.bind(py), intern!(py, "state"))? else { return Ok(false) };
+        Ok(item(&state, intern!(py, "credits_used"))?.is_some())
+    }
+}
+
+/// Reads an entry of what should be a dictionary, and may be another mapping; of anything else there is none.
+fn item<'py>(mapping: &Bound<'py, PyAny>, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match mapping.cast::<PyDict>() {
+        Ok(dictionary) => dictionary.get_item(key),
+        Err(_) => Ok(mapping.get_item(key).ok()),
     }
 }

@@ -68,7 +68,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<timer::Timer>()?;
     module.add_class::<value::Value>()?;
     module.add_class::<shared_part::SharedPart>()?;
-    module.add_class::<asgi::RequestEnds>()?;
+    module.add_class::<asgi::Requests>()?;
+    module.add_class::<asgi::Request>()?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;

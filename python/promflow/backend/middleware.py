@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from time import perf_counter
 from typing import Any
 
-from promflow import REGISTRY, CollectorRegistry
-from promflow._core import RequestEnds
+from promflow import REGISTRY, CollectorRegistry, _core
 
 from . import presets, system
 from .config import Settings
@@ -136,75 +134,30 @@ class PrometheusMiddleware:
             if path == self._page_path and kind == "http":
                 return await self._page(scope, receive, send)
             return await self._app(scope, receive, send)
-        request = self._request(recorder, scope, root, receive, send)
+        request = self._request(recorder.requests, scope, root, receive, send)
         try:
             await self._app(scope, request.receive, request.send if kind == "http" else request.send_websocket)
         except BaseException as error:
-            request.failed(error)
+            request.give_up(error)
             raise
         if not request.done:
-            request.returned()
+            request.give_up(None)
 
 
-class _Request:
-    """A request under way. It ends once: with its last byte, or with what comes before that."""
+class _Request(_core.Request):
+    """A request under way: what awaits. It ends once: with its last byte, or with what comes before that."""
 
-    __slots__ = (
-        "_in_progress",
-        "_method",
-        "_receive",
-        "_recorder",
-        "_root",
-        "_scope",
-        "_send",
-        "_start",
-        "answered",
-        "disconnected",
-        "done",
-        "request_bytes",
-        "response_bytes",
-        "status",
-        "took",
-    )
-
-    def __init__(self, recorder: _Recorder, scope: Scope, root: str, receive: Receive, send: Send) -> None:
-        self._method = method = _METHODS.get(scope.get("method", "GET")) or recorder.other_method
-        self._recorder = recorder
-        self._scope = scope
-        self._root = root
-        self._receive = receive
-        self._send = send
-        self.answered = self.disconnected = self.done = False
-        self.status = _INTERNAL_ERROR
-        self.took: float | None = None
-        self.request_bytes = self.response_bytes = 0
-        in_progress = recorder.running.get(method)
-        self._in_progress = in_progress = in_progress or recorder.in_progress(method, scope, root)
-        in_progress.inc()
-        self._start = perf_counter()
+    __slots__ = ()
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        message = await self.inner_receive()
         if message["type"] == "http.disconnect":
             self.disconnected = not self.done
         return message
 
-    def send(self, message: Message) -> Awaitable[None]:
-        kind = message["type"]
-        if kind == "http.response.body":
-            return self._send_part(message) if message.get("more_body", False) else self._send_last(message)
-        if kind == "http.response.start":
-            self.status = message["status"]
-            self.answered = True
-            if self._recorder.until_head:
-                self.took = perf_counter() - self._start
-        elif kind == "http.response.pathsend":
-            return self._send_last(message)
-        return self._send(message)
-
     async def _send_part(self, message: Message) -> None:
         try:
-            await self._send(message)
+            await self.inner_send(message)
         except OSError:
             # Servers of ASGI 2.4 say so that nobody is there any more.
             self.disconnected = True
@@ -212,51 +165,37 @@ class _Request:
 
     async def _send_last(self, message: Message) -> None:
         try:
-            await self._send(message)
+            await self.inner_send(message)
         except OSError:
             self.disconnected = True
             raise
-        if not self.done:
-            self._end(self.status)
+        self.end()
 
     async def send_websocket(self, message: Message) -> None:
         kind = message["type"]
         if kind == "websocket.http.response.start":
             self.status = message["status"]
-        await self._send(message)
-        if self.done:
-            return
+        await self.inner_send(message)
         if kind == "websocket.accept":
-            self._end(_SWITCHING_PROTOCOLS)
+            self.end(_SWITCHING_PROTOCOLS)
         elif kind == "websocket.close":
-            self._end(_FORBIDDEN)
+            self.end(_FORBIDDEN)
         elif kind == "websocket.http.response.body" and not message.get("more_body", False):
-            self._end(self.status)
+            self.end()
 
-    def failed(self, error: BaseException) -> None:
-        if self.done:
-            return
+    def give_up(self, error: BaseException | None) -> None:
+        """The application ended without the end of a response: it failed, nobody wanted it, or it forgot."""
         given_up = self.disconnected or isinstance(error, asyncio.CancelledError)
-        self._end(_CLIENT_CLOSED if given_up else _INTERNAL_ERROR)
-
-    def returned(self) -> None:
-        """The application returned without the end of a response: nobody wanted it, or it forgot."""
-        self._end(_CLIENT_CLOSED if self.disconnected else _INTERNAL_ERROR)
-
-    def _end(self, status: int) -> None:
-        took = perf_counter() - self._start if self.took is None else self.took
-        self.done = True
-        self._in_progress.dec()
-        recorder = self._recorder
-        if recorder.is_plain and recorder.ends.count(self._scope, self._root, self._method, status, took):
-            return
-        recorder.ended(self, self._scope, self._root, self._method, status, took)
+        self.end(_CLIENT_CLOSED if given_up else _INTERNAL_ERROR)
 
 
 class _SizedRequest(_Request):
     """A request whose bodies are measured."""
 
-    __slots__ = ()
+    __slots__ = ("request_bytes", "response_bytes")
+
+    def __init__(self, *_: Any) -> None:
+        self.request_bytes = self.response_bytes = 0
 
     async def receive(self) -> Message:
         message = await super().receive()
@@ -283,7 +222,7 @@ class _Series:
         self.observe(took, exemplar)
         for observe in self._others:
             observe(took)
-        if self._request_size is not None and self._response_size is not None:
+        if isinstance(request, _SizedRequest) and self._request_size and self._response_size:
             self._request_size(request.request_bytes)
             self._response_size(request.response_bytes)
 
@@ -317,10 +256,8 @@ class _Recorder:
         exemplar: Exemplar | None,
         until_head: bool,
     ) -> None:
-        self.until_head = until_head
-        self.other_method = families.style.other_method
         # The gauges of requests under way by method, where nothing else is in their labels.
-        self.running: dict[str, Any] = {}
+        self._running: dict[str, Any] = {}
         self._families = families
         self._registry = registry
         self._exemplar = exemplar
@@ -336,21 +273,23 @@ class _Recorder:
         self._is_running_by_route = ROUTE in labels
         self._has_scheme = any(SCHEME in duration.labels for duration in families.durations)
         # Route, method and status say all, and one counter and one histogram count it.
-        self.is_plain = not (
+        self._is_plain = not (
             self._has_scheme or route_of or exemplar or families.response_size or len(families.durations) > 1
         )
-        self.ends = RequestEnds()
+        self.requests = _core.Requests(
+            _METHODS, families.style.other_method, self._running, self._in_progress, self._ended, until_head
+        )
         if METHOD in labels and not self._is_running_by_route:
             for method in _METHODS_AT_ZERO:
                 families.in_progress.resolve(Values(method, app=app_name))
 
-    def in_progress(self, method: str, scope: Scope, root: str) -> Any:
+    def _in_progress(self, method: str, scope: Scope, root: str) -> Any:
         """Finds the gauge of requests under way."""
         if self._root_app is None:
             self._root_app = scope.get("app")
         if self._is_running_by_method:
             gauge = self._families.in_progress.resolve(Values(method, app=self._app_name))
-            self.running[method] = gauge
+            self._running[method] = gauge
             return gauge
         template = None
         if self._is_running_by_route:
@@ -360,7 +299,7 @@ class _Recorder:
         route = self._label(template)
         return self._families.in_progress.resolve(Values(method, route, "", _scheme(scope), self._app_name))
 
-    def ended(
+    def _ended(
         self, request: _Request, scope: Scope, root: str, method: str, status: int, took: float
     ) -> None:
         """Counts an ended request, whatever it takes; the next one like it may take less."""
@@ -371,8 +310,8 @@ class _Recorder:
         used = (scope.get("state") or {}).get("credits_used")
         if used is not None and request.answered:
             record(used, self._registry)
-        if self.is_plain:
-            self.ends.learn(scope, root, method, status, series.total, series.observe)
+        if self._is_plain:
+            self.requests.learn(request, status, series.total, series.observe)
 
     def _find(self, scope: Scope, root: str, method: str, status: int) -> _Series:
         template = self._template(scope, root)
