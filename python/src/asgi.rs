@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -70,6 +71,22 @@ impl Requests {
         let replaced = self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, series);
         // What is dropped may be the last reference, and run code: not under the lock.
         drop(replaced);
+        Ok(())
+    }
+
+    // The recorder that has this is what its methods are bound to: a cycle, which the collector is to see. Whoever is
+    // cleared for it is one of Python's.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.methods)?;
+        visit.call(&self.running)?;
+        visit.call(&self.find_running)?;
+        visit.call(&self.ended)?;
+        let Ok(known) = self.known.try_lock() else { return Ok(()) };
+        for series in known.values() {
+            visit.call(&series.total)?;
+            visit.call(&series.observe)?;
+            visit.call(&series._keep.0)?;
+        }
         Ok(())
     }
 }
@@ -207,6 +224,15 @@ impl Request {
             shared.ended.call1(py, (slf, scope, root, method, status, took.as_secs_f64()))?;
         }
         Ok(())
+    }
+
+    // The scope may lead back to whoever holds this.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.shared)?;
+        visit.call(&self.scope)?;
+        visit.call(&self.inner_receive)?;
+        visit.call(&self.inner_send)?;
+        visit.call(&self.in_progress)
     }
 
     #[getter]

@@ -1,8 +1,10 @@
 """The middleware: what ends a request, how it is counted, and what else it serves."""
 
 import asyncio
+import gc
 import gzip
 import threading
+import weakref
 
 import httpx
 import pytest
@@ -66,6 +68,31 @@ def test_an_exception_that_nobody_catches_is_a_500(registry, send):
     with pytest.raises(KeyError):
         send(app_with(registry, ("/x", endpoint)), "GET", "/x")
     assert (requests(registry, 500), in_progress(registry)) == (1, 0)
+
+
+def test_requests_and_middlewares_leave_nothing_behind(registry, send):
+    class Marker:
+        pass
+
+    async def endpoint(request):
+        # A way from the scope back to what is measured.
+        request.scope["loop"] = request.receive
+        request.scope["marker"] = marker()
+        return PlainTextResponse("x")
+
+    def marker():
+        made = Marker()
+        left.append(weakref.ref(made))
+        return made
+
+    left = []
+    app = app_with(registry, ("/x", endpoint))
+    app.state.marker = marker()
+    for _ in range(10):
+        send(app, "GET", "/x")
+    del app, endpoint
+    gc.collect()
+    assert [reference for reference in left if reference() is not None] == []
 
 
 def test_a_stream_is_measured_to_its_last_byte(registry, send):
