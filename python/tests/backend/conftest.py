@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 
 from promflow import CollectorRegistry
 from promflow.exposition import generate_latest
@@ -70,3 +76,33 @@ def call(app: Any, method: str = "GET", path: str = "/", **scope: Any) -> list[d
 def send() -> Callable[..., list[dict[str, Any]]]:
     """Sends one request to an ASGI application."""
     return call
+
+
+def free_port():
+    """Returns a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def redis_server():
+    """The port of a real Redis."""
+    program = shutil.which("redis-server")
+    assert program, "redis-server is not installed (Debian: apt install redis-server)"
+    port = free_port()
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(redis.ConnectionError):
+                redis.Redis(port=port).ping()
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait()

@@ -21,6 +21,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from conftest import free_port
 
 from promflow.parser import text_string_to_metric_families
 
@@ -33,12 +34,6 @@ WAIT_S = 60
 BACKEND = ("http_", "credits_", "stripe_", "vapi_", "pulsar_", "redis_client_", "system_", "process_", "app_")
 WORKER = ("celery_",)
 REDIS = ("redis_",)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def program(name):

@@ -1,45 +1,13 @@
 """Clients of Redis, against a real one."""
 
 import asyncio
-import contextlib
-import shutil
-import socket
-import subprocess
-import time
 
 import pytest
 import redis
 import redis.asyncio
 
+from conftest import free_port
 from promflow.backend.redis import Command, Pool, instrument
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def server():
-    program = shutil.which("redis-server")
-    assert program, "redis-server is not installed (Debian: apt install redis-server)"
-    port = free_port()
-    process = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with contextlib.suppress(redis.ConnectionError):
-                redis.Redis(port=port).ping()
-                break
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 def commands(registry, command):
@@ -59,8 +27,8 @@ def test_commands_are_counted_in_lower_case(registry):
     assert registry.value("redis_client_pool_connections", state="idle") == 4
 
 
-def test_a_client_is_measured(registry, server):
-    client = instrument(redis.Redis(port=server), registry)
+def test_a_client_is_measured(registry, redis_server):
+    client = instrument(redis.Redis(port=redis_server), registry)
     assert instrument(client, registry) is client
     client.set("key", "value")
     assert client.get("key") == b"value"
@@ -78,9 +46,9 @@ def test_a_client_is_measured(registry, server):
     assert registry.value("redis_client_pool_connections", state="in_use") == 0
 
 
-def test_an_async_client_is_measured(registry, server):
+def test_an_async_client_is_measured(registry, redis_server):
     async def run():
-        client = instrument(redis.asyncio.Redis(port=server), registry)
+        client = instrument(redis.asyncio.Redis(port=redis_server), registry)
         await client.set("key", "value")
         assert await client.get("key") == b"value"
         async with client.pipeline() as pipeline:
