@@ -4,6 +4,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route, Router
 
@@ -181,6 +184,19 @@ def test_redirects_of_a_missing_slash_match_nothing(registry, send):
     app = measured(Starlette(routes=[Route("/dir/", answer)]), registry)
     assert send(app, "GET", "/dir")[0]["status"] == 307
     assert endpoints(registry) == {("GET", "__unmatched__", "307"): 1}
+
+
+def test_middlewares_between_leave_the_route_to_be_found(registry, send):
+    class Through(BaseHTTPMiddleware):
+        async def dispatch(self, request, call_next):
+            return await call_next(request)
+
+    app = fastapi(registry)
+    app.user_middleware.append(Middleware(Through))
+    app.user_middleware.append(Middleware(GZipMiddleware, minimum_size=1))
+    for path in ("/users/1", "/none"):
+        send(app, "GET", path, headers=[(b"accept-encoding", b"gzip")])
+    assert endpoints(registry) == {("GET", "/users/{uid}", "200"): 1, ("GET", "__unmatched__", "404"): 1}
 
 
 class Refuses:
