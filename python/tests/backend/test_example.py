@@ -361,6 +361,20 @@ def test_a_killed_child_of_the_worker_loses_no_counts(stack):
     stack.rises("worker", "celery_tasks_total", before, **runs)
 
 
+def test_traffic_reaches_every_kind_of_route_and_stays_bounded(stack):
+    labels = {"method": "GET", "endpoint": "__unmatched__", "status": "404"}
+    before = stack.value("api", "http_requests_total", **labels)
+    stack.start("traffic", *(sys.executable, "-m", "app.traffic", "--rate", "200", "--url", stack.url("api", "")))
+    traffic = stack.processes[-1]
+    stack.rises("api", "http_requests_total", before, **labels)
+    stack.rises("api", "http_requests_total", method="POST", endpoint="/calls", status="201")
+    stack.rises("worker", "celery_tasks_total", task="export", state="success")
+    os.killpg(traffic.pid, signal.SIGTERM)
+    traffic.wait()
+    stack.processes.remove(traffic)
+    assert "wp-admin" not in get(stack.url("api"))
+
+
 @pytest.mark.skipif("PROMFLOW_BINARY" not in os.environ, reason="PROMFLOW_BINARY names no promflow to scrape with")
 def test_promflow_scrapes_all_of_it(stack, tmp_path):
     act(stack)
