@@ -229,9 +229,10 @@ class CreditType:
         self._show(user, after)
 
     def counted(self, balances: Mapping[str, float]) -> None:
-        """Shows all accounts as a store has them; where several processes measure, one of them does this.
+        """Shows all accounts as a store has them: call it now and then, instead of `opened` and `changed`.
 
-        It is for accounts that others change too: call it now and then instead of `opened` and `changed`.
+        It is for accounts that others change too. Where several processes measure, one at a time does this; when that
+        one ends, what it counted goes with it.
         """
         counts = dict.fromkeys(BUCKETS, 0)
         for user, remaining in balances.items():

@@ -181,7 +181,7 @@ class Credits(Group):
             "credits_accounts",
             "Accounts by whether they have no credits of a type, few, or enough.",
             ["type", "bucket"],
-            multiprocess_mode="sum",
+            multiprocess_mode="livesum",
             registry=registry,
         )
 
