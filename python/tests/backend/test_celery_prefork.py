@@ -14,6 +14,7 @@ from conftest import free_port
 from promflow.parser import text_string_to_metric_families
 
 FOLDER = Path(__file__).with_name("worker")
+TASKS = ("ok", "hard", "soft", "die", "slow")
 SENDER = """
 import time, prefork
 for task in (prefork.hard, prefork.soft, prefork.die, prefork.ok):
@@ -84,7 +85,7 @@ def worker(redis_server, tmp_path):
 
 
 def test_every_run_is_counted_once_whatever_ends_it(worker):
-    for task in ("ok", "hard", "soft", "die", "slow"):
+    for task in TASKS:
         assert worker.value("celery_tasks_total", task=task) == 0
     slow = worker.run(SENDER).strip()
     worker.reaches(1, "celery_task_started_total", name="slow")
@@ -99,6 +100,8 @@ def test_every_run_is_counted_once_whatever_ends_it(worker):
     assert worker.value("celery_task_revoked_total", name="slow") == 1
     # What a child took to its grave has no time.
     assert worker.value("celery_task_duration_seconds_count") == 2
+    started = {task: worker.value("celery_task_started_total", name=task) for task in TASKS}
+    assert started == dict.fromkeys(TASKS, 1)
     assert worker.value("celery_task_queue_wait_time_count") == 5
     assert worker.value("celery_task_received_total") == 5
     assert worker.value("celery_queue_length", queue_name="celery") == 0

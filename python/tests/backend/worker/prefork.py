@@ -32,7 +32,8 @@ def soft():
 
 @app.task(name="die")
 def die():
-    """Takes its child with it."""
+    """Takes its child with it, once the main process knows that it runs; before, it would be given to another child."""
+    time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
