@@ -1,6 +1,6 @@
 """The native half of the package."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -139,6 +139,56 @@ class Timer:
     def _metric(self) -> Any: ...
     @property
     def _callback_name(self) -> str: ...
+
+class Requests:
+    """What the requests of an ASGI middleware share."""
+
+    def __init__(
+        self,
+        methods: dict[str, str],
+        other_method: str,
+        running: dict[str, Any],
+        find_running: Callable[[str, MutableMapping[str, Any], str], Any],
+        ended: Callable[[Any, MutableMapping[str, Any], str, str, int, float], None],
+        until_head: bool,
+    ) -> None: ...
+    def learn(
+        self,
+        request: Request,
+        status: int,
+        total: Callable[[], None] | None,
+        observe: Callable[[float], None],
+    ) -> None:
+        """Learns which series count requests that end as this one did; nothing where its scope says too little."""
+
+class Request:
+    """A request under way, of an ASGI middleware. A subclass has ``_send_part`` and ``_send_last``."""
+
+    status: int
+    disconnected: bool
+
+    def __init__(
+        self,
+        shared: Requests,
+        scope: MutableMapping[str, Any],
+        root: str,
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None: ...
+    def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
+        """Sends a message of the application; returns what is to be awaited."""
+
+    def end(self, status: int | None = None) -> None:
+        """Ends the request with a status, or with that of its response; only the first end counts."""
+
+    @property
+    def answered(self) -> bool: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def inner_receive(self) -> Callable[[], Awaitable[MutableMapping[str, Any]]]: ...
+    @property
+    def inner_send(self) -> Callable[[MutableMapping[str, Any]], Awaitable[None]]: ...
 
 class SharedPart:
     """All metrics of a shared arena, but for those of some names."""

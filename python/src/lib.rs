@@ -1,6 +1,7 @@
 //! The native half of the Python package `promflow`: values, children, exposition and parsers.
 
 mod arena;
+mod asgi;
 mod desc;
 mod family;
 mod gate;
@@ -73,6 +74,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<timer::Timer>()?;
     module.add_class::<value::Value>()?;
     module.add_class::<shared_part::SharedPart>()?;
+    module.add_class::<asgi::Requests>()?;
+    module.add_class::<asgi::Request>()?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
