@@ -19,6 +19,7 @@ pub use diff::{Change, ChangedNode, Diff, EdgeChanges, NodeChanges, diff};
 pub use feeds::{Feeds, feeds};
 pub use missing::{Missing, MissingName, Reader, missing};
 pub use prune::{Cause, DeadAlert, Drop, NoHelp, Prune, Unread, prune};
+pub(crate) use prune::{code_facts, dead_alerts, has_no_help, unread_ids};
 pub use tree::Branch;
 pub use ways::Ways;
 

@@ -136,8 +136,7 @@ pub fn prune(graph: &Graph, live: Option<&LiveState>) -> Prune {
         unread.extend(unread_on_pages(graph, live));
     }
     unread.sort_by(|a, b| b.series.cmp(&a.series).then_with(|| (&a.name, &a.id).cmp(&(&b.name, &b.id))));
-    let no_help =
-        definitions(graph).filter(|(_, facts)| facts.help.as_deref().unwrap_or("").trim().is_empty());
+    let no_help = definitions(graph).filter(|(_, facts)| has_no_help(facts));
     let no_help = no_help.map(|(node, facts)| NoHelp {
         id: node.id.clone(),
         name: node.name.clone(),
@@ -155,10 +154,25 @@ pub fn prune(graph: &Graph, live: Option<&LiveState>) -> Prune {
 }
 
 fn definitions(graph: &Graph) -> impl Iterator<Item = (&Node, &DefinitionFacts)> {
-    graph.nodes.iter().filter_map(|node| match &node.details {
-        Details::Definition(facts) if facts.existence == Existence::Code => Some((node, facts)),
+    graph.nodes.iter().filter_map(|node| Some((node, code_facts(node)?)))
+}
+
+/// Returns what is known of a metric when the node is its definition in code.
+pub(crate) fn code_facts(node: &Node) -> Option<&DefinitionFacts> {
+    match &node.details {
+        Details::Definition(facts) if facts.existence == Existence::Code => Some(facts),
         _ => None,
-    })
+    }
+}
+
+/// Says whether nobody explained a metric.
+pub(crate) fn has_no_help(facts: &DefinitionFacts) -> bool {
+    facts.help.as_deref().unwrap_or("").trim().is_empty()
+}
+
+/// Returns the ids of the definitions that no rule and no dashboard reads.
+pub(crate) fn unread_ids(ways: &Ways<'_>) -> BTreeSet<String> {
+    unread_definitions(ways).into_iter().map(|metric| metric.id).collect()
 }
 
 /// Says whether a wildcard asks for some names and not for all of them: to count all series is not to read them.
@@ -309,7 +323,8 @@ fn drop_block(metrics: &[&Unread]) -> String {
     yaml
 }
 
-fn dead_alerts(ways: &Ways<'_>) -> Vec<DeadAlert> {
+/// Finds the alerts that cannot fire.
+pub(crate) fn dead_alerts(ways: &Ways<'_>) -> Vec<DeadAlert> {
     let graph = ways.graph();
     let mut into: BTreeMap<&str, Vec<&Edge>> = BTreeMap::new();
     for edge in &graph.edges {

@@ -45,6 +45,46 @@ fn names_and_keys_select_nodes() {
 }
 
 #[test]
+fn words_say_what_nodes_are() {
+    check(
+        "is:unread",
+        &[
+            "definition:app/http_request_duration_seconds",
+            "definition:app/secret_total",
+            "definition:lib/lib_total",
+            "definition:lost/lost_total",
+        ],
+    );
+    check("is:missing", &["missing:http_request_total"]);
+    check("is:mute", &["alert:Typo"]);
+    check("is:broken,kind:alert", &["alert:Typo"]);
+    check("is:nohelp", &[]);
+    check("is:firing", &[]);
+    check("is:unroutable", &[]);
+    check("is:missing|broken,kind:alert", &["alert:Typo"]);
+    let untold = Planted::new(&["alert: A, expr: 'queue_size > 1'"])
+        .change("app/src/main.rs", "\"Queue.\"", "\"\"")
+        .graph(None);
+    let of = |expr: &str| select_ids(&untold, expr).expect("it is one").into_iter().collect::<Vec<_>>();
+    assert_eq!(of("is:nohelp"), ["definition:app/queue_size"]);
+    refused(
+        "is:unred",
+        "1:4: `unred` is no is; there are unread, missing, nohelp, mute, unroutable, firing, failing, broken; did you mean `unread`?",
+    );
+}
+
+#[test]
+fn values_have_alternatives_and_labels_are_keys() {
+    check("severity:critical|info", &["alert:Errors", "alert:Queue"]);
+    check("Err*|Qu*", &["alert:Errors", "alert:Queue"]);
+    check("metric:queue*", &["definition:app/queue_size"]);
+    check("kind:al*", &["alert:Errors", "alert:Queue", "alert:Typo"]);
+    let labelled = Planted::new(&["alert: A, expr: 'queue_size > 1', labels: {team: web}"]).graph(None);
+    let team = select_ids(&labelled, "team:web").expect("a label of a rule is a key");
+    assert_eq!(team.into_iter().collect::<Vec<_>>(), ["alert:A"]);
+}
+
+#[test]
 fn terms_are_joined_intersected_and_taken_away() {
     check("Errors Queue", &["alert:Errors", "alert:Queue"]);
     check("kind:alert,severity:info", &["alert:Queue"]);
