@@ -111,7 +111,7 @@ impl Collector {
         self.functions.pop();
     }
 
-    /// Notes a call that gives a function a text, or a registry.
+    /// Notes a call that gives a function a text, or a registry, and that is no definition itself.
     fn note_call(
         &mut self,
         name: String,
@@ -287,11 +287,16 @@ impl<'ast> Visit<'ast> for Collector {
     fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
         if let Expr::Path(func) = &*call.func {
             let path: Vec<String> = func.path.segments.iter().map(|s| s.ident.to_string()).collect();
-            if let Some(form) = forms::of_function(&path) {
-                self.site(form, None, call.args.iter().cloned().collect(), Vec::new(), func.path.span());
+            match forms::of_function(&path) {
+                Some(form) => {
+                    self.site(form, None, call.args.iter().cloned().collect(), Vec::new(), func.path.span());
+                }
+                None => {
+                    let qualifier = path.len().checked_sub(2).map(|at| path[at].clone());
+                    let name = path.last().cloned().unwrap_or_default();
+                    self.note_call(name, qualifier, &call.args, func.path.span());
+                }
             }
-            let qualifier = path.len().checked_sub(2).map(|at| path[at].clone());
-            self.note_call(path.last().cloned().unwrap_or_default(), qualifier, &call.args, func.path.span());
             if path.last().is_some_and(|name| name == "bind") {
                 call.args.iter().for_each(|arg| self.hint(2, HintKind::Address, arg));
             }
@@ -303,11 +308,13 @@ impl<'ast> Visit<'ast> for Collector {
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         let method = call.method.to_string();
-        if let Some(form) = forms::of_method(&method) {
-            let args = call.args.iter().cloned().collect();
-            self.site(form, Some(&call.receiver), args, Vec::new(), call.method.span());
+        match forms::of_method(&method) {
+            Some(form) => {
+                let args = call.args.iter().cloned().collect();
+                self.site(form, Some(&call.receiver), args, Vec::new(), call.method.span());
+            }
+            None => self.note_call(method.clone(), None, &call.args, call.method.span()),
         }
-        self.note_call(method.clone(), None, &call.args, call.method.span());
         self.environment_default(variable_of(&call.receiver).as_deref(), call.args.iter());
         if let [arg] = &*call.args.iter().collect::<Vec<_>>() {
             match method.as_str() {

@@ -381,6 +381,15 @@ fn helpers_are_followed_to_where_they_are_called() {
 }
 
 #[test]
+fn a_call_that_is_a_definition_is_not_followed_into_the_function_of_that_name() {
+    let found = definitions(
+        "impl R { fn counter(&self, name: &str, help: &str) -> C { self.inner.counter(name, help) } }\n\
+         fn f(r: &R) { r.counter(\"a_total\", \"A.\"); }",
+    );
+    assert_eq!(found.iter().map(|d| (d.name.as_str(), d.line)).collect::<Vec<_>>(), [("a_total", 2)]);
+}
+
+#[test]
 fn registries_put_their_prefix_before_names_and_families_have_the_labels_of_their_struct() {
     let found = definitions(
         "#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]\nstruct Labels { method: String, r#type: Kind }\n\
