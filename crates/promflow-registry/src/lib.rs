@@ -30,6 +30,7 @@
 
 mod arena;
 mod builder;
+mod cells;
 mod collector;
 mod counter;
 mod desc;
@@ -58,6 +59,7 @@ mod sync;
 mod table;
 
 pub use builder::MetricBuilder;
+pub use cells::{CellArena, CellSink, Cells, PrivateCells};
 pub use collector::Collector;
 pub use counter::Counter;
 pub use error::{LabelCountError, RegisterError, RegisterErrorKind, Warning};

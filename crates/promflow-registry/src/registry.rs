@@ -500,6 +500,7 @@ impl Sink for Inner {
     fn adopt(&self, record: Record) {
         match record {
             Record::Family { at, desc } => self.adopt_family(at, desc),
+            Record::Foreign { .. } => {}
             Record::Series { family, packed, block } => {
                 if let Some(family) = self.by_record(family) {
                     family.adopt(&packed, block);

@@ -204,6 +204,16 @@ impl Shared {
         )
     }
 
+    /// Appends a family that is not a registry's, unless it exists by the time that the lock is held.
+    pub(crate) fn create_foreign(
+        &self,
+        description: &[u8],
+        exists: impl Fn() -> bool,
+    ) -> Result<(), ArenaError> {
+        let draft = Draft { kind: Kind::Foreign, family: 0, index: 0, payload: description, lines: 0 };
+        self.append(&draft, None, exists)
+    }
+
     /// Appends a series, born at a time that is given as its bits, unless it exists by the time that the lock is held.
     pub(crate) fn create_series(
         &self,

@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Family = 1,
     Series = 2,
     Extension = 3,
+    Foreign = 4,
 }
 
 /// A record that is to be written.
@@ -41,6 +42,8 @@ pub(super) struct Draft<'a> {
 pub(crate) enum Record {
     /// A family, and the line at which it stands.
     Family { at: u32, desc: Desc },
+    /// A family whose description is not a registry's, and the line at which it stands.
+    Foreign { at: u32, description: Box<[u8]> },
     /// A series of the family at a line.
     Series { family: u32, packed: Box<[u8]>, block: Block },
     /// A further piece of a series' cells.
@@ -109,6 +112,7 @@ pub(super) fn read(memory: &Arc<Memory>, at: u64, end: u64) -> Option<(Record, u
     let cells = record.part(head, lines);
     let record = match kind {
         k if k == Kind::Family as usize => Record::Family { at: at as u32, desc: decode_desc(&payload)? },
+        k if k == Kind::Foreign as usize => Record::Foreign { at: at as u32, description: payload.into() },
         k if k == Kind::Series as usize => Record::Series { family, packed: payload.into(), block: cells? },
         k if k == Kind::Extension as usize => {
             Record::Extension { family, packed: payload.into(), index, block: cells? }

@@ -1,0 +1,1 @@
+"""How this backend is measured: settings, metrics, middleware, and the server's files beside them."""

@@ -1,0 +1,608 @@
+//! What all metrics have in common in Python: names, labels and children.
+
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+use promflow_registry::Cells;
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+
+use crate::arena::{self, Arena};
+use crate::desc::{Desc, Kind, Mode};
+use crate::family::{Family, Home};
+use crate::key;
+use crate::process::Owner;
+use crate::series::{self, Series};
+use crate::value::Value;
+
+/// A metric or one of its children, before and after Python's `__init__`.
+#[pyclass(subclass, frozen, module = "promflow._core")]
+pub(crate) struct Metric {
+    state: OnceLock<State>,
+}
+
+/// What Python code gave a metric, and its children have too.
+pub(crate) struct Given {
+    name: Py<PyString>,
+    documentation: Py<PyAny>,
+    unit: Py<PyAny>,
+    labelnames: Py<PyTuple>,
+    original_name: Py<PyAny>,
+    namespace: Py<PyAny>,
+    subsystem: Py<PyAny>,
+    kwargs: Py<PyDict>,
+    /// Whether a child is made without calling the class.
+    plain: bool,
+    /// Whether a page may be written without asking Python code for samples.
+    native: bool,
+    /// The application's own number of this process, where it has one.
+    process: Option<Py<PyAny>>,
+}
+
+pub(crate) struct State {
+    /// The cells to count in, where each process counts in the same ones.
+    direct: Option<Cells>,
+    pub(crate) family: Arc<Family>,
+    series: Option<Arc<Series>>,
+    given: Arc<Given>,
+    labelvalues: Py<PyTuple>,
+    /// Children by their label values; absent in what can be counted in.
+    children: Option<Py<PyDict>>,
+}
+
+thread_local! {
+    /// The family and series of the child that is being made by calling its class.
+    static EXPECTED: RefCell<Option<(Arc<Family>, Arc<Series>)>> = const { RefCell::new(None) };
+}
+
+/// Asks Python for the time, so that a test that stands in for it is heard.
+pub(crate) fn now(py: Python<'_>) -> PyResult<f64> {
+    static TIME: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = TIME.get_or_try_init(py, || py.import("time").map(Bound::unbind))?;
+    module.bind(py).call_method0(intern!(py, "time"))?.extract()
+}
+
+/// Tells the application of a failure that it was not told of yet.
+fn pass_warning_on(py: Python<'_>) -> PyResult<()> {
+    let Some(warning) = arena::take_warning() else { return Ok(()) };
+    let category = py.get_type::<PyRuntimeWarning>();
+    let text = std::ffi::CString::new(warning.replace('\0', " ")).unwrap_or_default();
+    PyErr::warn(py, &category, &text, 3)
+}
+
+impl State {
+    fn needs_labels(&self) -> PyErr {
+        PyValueError::new_err(format!("{} metric is missing label values", self.family.desc.kind.name()))
+    }
+
+    /// Returns the series to count in.
+    ///
+    /// Errors: label values are missing.
+    pub(crate) fn series(&self) -> PyResult<&Arc<Series>> {
+        self.series.as_ref().ok_or_else(|| self.needs_labels())
+    }
+
+    /// Returns the process that counts, where processes are told apart.
+    pub(crate) fn owner(&self, py: Python<'_>) -> PyResult<Owner> {
+        match &self.given.process {
+            None => Ok(Owner::this()),
+            Some(identify) => {
+                let number = identify.bind(py).call0()?;
+                Ok(number.extract::<u32>().map_or_else(|_| Owner::this(), Owner::chosen))
+            }
+        }
+    }
+
+    /// Adds to a value.
+    pub(crate) fn add(&self, py: Python<'_>, word: usize, amount: f64) -> PyResult<()> {
+        let series = self.series()?;
+        if self.family.desc.by_process {
+            self.family.add_in_slot(series, self.owner(py)?, word, amount);
+        } else {
+            series::add(series.cells.word(word), amount);
+        }
+        Ok(())
+    }
+
+    /// Sets a value.
+    pub(crate) fn set(&self, py: Python<'_>, word: usize, value: f64, t_seconds: f64) -> PyResult<()> {
+        let series = self.series()?;
+        if self.family.desc.by_process {
+            self.family.set_in_slot(series, self.owner(py)?, word, value, t_seconds);
+        } else {
+            series.cells.word(word).store(value.to_bits(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Returns what this process counted, or all of them where they are not told apart.
+    pub(crate) fn get(&self, py: Python<'_>, word: usize) -> PyResult<f64> {
+        let series = self.series()?;
+        if self.family.desc.by_process {
+            Ok(self.family.own_value(series, self.owner(py)?, word))
+        } else {
+            Ok(series::load(series.cells.word(word)))
+        }
+    }
+
+    /// Tells whether a page may be written without asking Python code for samples.
+    pub(crate) fn is_native(&self) -> bool {
+        self.given.native
+            && self.family.desc.kind != Kind::Python
+            && !self.family.from_python.load(Ordering::Relaxed)
+            && (self.children.is_some() || self.family.desc.labels.is_empty())
+    }
+}
+
+impl Metric {
+    pub(crate) fn empty() -> Self {
+        Self { state: OnceLock::new() }
+    }
+
+    /// Returns what `__init__` made.
+    #[inline]
+    pub(crate) fn state(&self) -> PyResult<&State> {
+        self.state.get().ok_or_else(|| PyRuntimeError::new_err("the metric's __init__ was not called"))
+    }
+
+    /// Returns the cells to count in, where no more has to be asked.
+    #[inline]
+    pub(crate) fn direct(&self) -> Option<&Cells> {
+        self.state.get()?.direct.as_ref()
+    }
+}
+
+/// How a metric is built: what `_setup` takes from Python.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Build {
+    kind: String,
+    bounds: Vec<f64>,
+    states: Vec<String>,
+    mode: String,
+    by_process: bool,
+    always_pid: bool,
+    arena: Option<std::path::PathBuf>,
+    instance: u32,
+    plain: bool,
+    native: bool,
+    process: Option<Py<PyAny>>,
+}
+
+#[pymethods]
+impl Metric {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::empty()
+    }
+
+    /// Makes the metric what Python's `__init__` was told.
+    #[expect(clippy::too_many_arguments, reason = "it takes what a metric is made of, from one place")]
+    fn _setup(
+        &self,
+        py: Python<'_>,
+        name: Bound<'_, PyString>,
+        documentation: Bound<'_, PyAny>,
+        labelnames: Bound<'_, PyTuple>,
+        unit: Bound<'_, PyAny>,
+        labelvalues: Bound<'_, PyTuple>,
+        original: (Py<PyAny>, Py<PyAny>, Py<PyAny>),
+        build: Build,
+    ) -> PyResult<()> {
+        let desc = describe(&name, &documentation, &unit, &labelnames, &build)?;
+        let expected = match labelvalues.is_empty() {
+            true => None,
+            false => EXPECTED.take().filter(|(family, _)| family.desc.name == desc.name),
+        };
+        let (family, series) = match expected {
+            Some((family, series)) => (family, Some(series)),
+            None => {
+                let family = place(desc, build.arena.as_deref());
+                let observable = labelnames.is_empty() || !labelvalues.is_empty();
+                let series = match observable {
+                    true => Some(family.series(&pack(&labelvalues)?, now(py)?)),
+                    false => None,
+                };
+                (family, series)
+            }
+        };
+        let given = Given {
+            name: name.unbind(),
+            documentation: documentation.unbind(),
+            unit: unit.unbind(),
+            labelnames: labelnames.unbind(),
+            original_name: original.0,
+            namespace: original.1,
+            subsystem: original.2,
+            kwargs: PyDict::new(py).unbind(),
+            plain: build.plain,
+            native: build.native,
+            process: build.process,
+        };
+        self.begin(py, family, series, Arc::new(given), labelvalues.unbind())?;
+        pass_warning_on(py)
+    }
+
+    /// Finds or makes the child of label values.
+    #[pyo3(signature = (*labelvalues, **labelkwargs))]
+    fn labels<'py>(
+        slf: &Bound<'py, Self>,
+        labelvalues: &Bound<'py, PyTuple>,
+        labelkwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if labelkwargs.is_none()
+            && let Some(state) = slf.get().state.get()
+            && let Some(children) = &state.children
+            && state.family.is_current()
+            && labelvalues.iter_borrowed().all(|value| value.is_exact_instance_of::<PyString>())
+            && let Some(child) = children.bind(py).get_item(labelvalues)?
+        {
+            return Ok(child);
+        }
+        slf.get().state()?.labels(slf, labelvalues, labelkwargs.filter(|kwargs| !kwargs.is_empty()))
+    }
+
+    /// Takes the child of label values off the page.
+    fn _remove(&self, py: Python<'_>, labelvalues: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let state = self.state()?;
+        state.family.remove(&pack(labelvalues)?);
+        let Some(children) = &state.children else { return Ok(()) };
+        if children.bind(py).contains(labelvalues)? {
+            children.bind(py).del_item(labelvalues)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the children by their label values, those that other processes made among them.
+    fn _sync<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let (py, state) = (slf.py(), slf.get().state()?);
+        let Some(children) = &state.children else {
+            return Ok(PyDict::new(py));
+        };
+        let children = children.bind(py);
+        if state.family.is_shared() {
+            state.forget_removed(children)?;
+            for series in state.family.all() {
+                let values = PyTuple::new(py, key::unpack(&series.key).collect::<Vec<_>>())?;
+                if !children.contains(&values)? {
+                    state.child(slf, &values, series)?;
+                }
+            }
+        }
+        Ok(children.clone())
+    }
+
+    /// Says that samples come from Python code.
+    fn _from_python(&self) -> PyResult<()> {
+        self.state()?.family.from_python.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Returns a value that the metric counts in.
+    fn _cell(slf: &Bound<'_, Self>, word: usize) -> PyResult<Value> {
+        let state = slf.get().state()?;
+        state.series()?;
+        if word == 0 || word > state.family.desc.values() {
+            return Err(PyValueError::new_err(format!("no value has the number {word}")));
+        }
+        Ok(Value::new(slf.clone().unbind(), word))
+    }
+
+    /// Tells whether values can be counted, as label values are there or not needed.
+    fn _is_observable(&self) -> PyResult<bool> {
+        Ok(self.state()?.series.is_some())
+    }
+
+    fn _raise_if_not_observable(&self) -> PyResult<()> {
+        self.state()?.series().map(drop)
+    }
+
+    fn _is_parent(&self) -> PyResult<bool> {
+        Ok(self.state()?.children.is_some())
+    }
+
+    /// Tells whether other processes count here too.
+    #[getter]
+    fn _is_shared(&self) -> PyResult<bool> {
+        Ok(self.state()?.family.is_shared())
+    }
+
+    #[getter]
+    fn _name(&self, py: Python<'_>) -> PyResult<Py<PyString>> {
+        Ok(self.state()?.given.name.clone_ref(py))
+    }
+
+    #[getter]
+    fn _documentation(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(self.state()?.given.documentation.clone_ref(py))
+    }
+
+    #[getter]
+    fn _unit(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(self.state()?.given.unit.clone_ref(py))
+    }
+
+    #[getter]
+    fn _labelnames(&self, py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        Ok(self.state()?.given.labelnames.clone_ref(py))
+    }
+
+    #[getter]
+    fn _labelvalues(&self, py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        Ok(self.state()?.labelvalues.clone_ref(py))
+    }
+
+    #[getter]
+    fn _original_name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(self.state()?.given.original_name.clone_ref(py))
+    }
+
+    #[getter]
+    fn _namespace(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(self.state()?.given.namespace.clone_ref(py))
+    }
+
+    #[getter]
+    fn _subsystem(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(self.state()?.given.subsystem.clone_ref(py))
+    }
+
+    #[getter]
+    fn _kwargs(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
+        Ok(self.state()?.given.kwargs.clone_ref(py))
+    }
+
+    /// Returns the upper bounds of a histogram's buckets.
+    #[getter]
+    fn _upper_bounds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, &self.state()?.family.desc.bounds)
+    }
+
+    /// Returns how a gauge of several processes is put together; nothing where it is one value.
+    #[getter]
+    fn _mode(&self) -> PyResult<&'static str> {
+        Ok(self.state()?.family.desc.mode.name())
+    }
+
+    #[getter]
+    fn _created(&self) -> PyResult<f64> {
+        Ok(self.state()?.series()?.created())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.state.get() {
+            Some(State { children: Some(children), .. }) => visit.call(children),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Metric {
+    fn begin(
+        &self,
+        py: Python<'_>,
+        family: Arc<Family>,
+        series: Option<Arc<Series>>,
+        given: Arc<Given>,
+        labelvalues: Py<PyTuple>,
+    ) -> PyResult<()> {
+        let direct = series.as_ref().filter(|_| !family.desc.by_process).map(|series| series.cells.clone());
+        let children = series.is_none().then(|| PyDict::new(py).unbind());
+        let state = State { direct, family, series, given, labelvalues, children };
+        if let Some(series) = &state.series
+            && state.family.desc.by_process
+        {
+            state.family.claim(series, state.owner(py)?);
+        }
+        self.state.set(state).map_err(|_| PyRuntimeError::new_err("the metric's __init__ was called twice"))
+    }
+}
+
+impl State {
+    #[cold]
+    fn labels<'py>(
+        &self,
+        parent: &Bound<'py, Metric>,
+        values: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = parent.py();
+        let Some(children) = &self.children else { return Err(self.no_children(parent)) };
+        let names = self.given.labelnames.bind(py);
+        let values = match kwargs {
+            Some(_) if !values.is_empty() => {
+                return Err(PyValueError::new_err("Can't pass both *args and **kwargs"));
+            }
+            Some(kwargs) => keyword_values(names, kwargs)?,
+            None if values.len() != names.len() => {
+                return Err(PyValueError::new_err("Incorrect label count"));
+            }
+            None => strings(values)?,
+        };
+        let children = children.bind(py);
+        if !self.family.is_current() {
+            self.forget_removed(children)?;
+        }
+        if let Some(child) = children.get_item(&values)? {
+            return Ok(child);
+        }
+        let key = pack(&values)?;
+        loop {
+            let series = self.family.series(&key, now(py)?);
+            let child = self.child(parent, &values, series)?;
+            pass_warning_on(py)?;
+            let is_on_page = match child.cast::<Metric>() {
+                Ok(metric) => self.family.holds(metric.get().state()?.series()?),
+                Err(_) => true,
+            };
+            if is_on_page {
+                return Ok(child);
+            }
+            // Another thread removed it meanwhile.
+            children.call_method1(intern!(py, "pop"), (&values, py.None()))?;
+        }
+    }
+
+    /// Says why something has no children.
+    fn no_children(&self, metric: &Bound<'_, Metric>) -> PyErr {
+        let py = metric.py();
+        let text = || -> PyResult<String> {
+            let names = self.given.labelnames.bind(py);
+            if names.is_empty() {
+                return Ok(format!("No label names were set when constructing {}", metric.str()?));
+            }
+            let labels = PyDict::new(py);
+            for (name, value) in names.iter().zip(self.labelvalues.bind(py).iter()) {
+                labels.set_item(name, value)?;
+            }
+            let (metric, labels) = (metric.str()?, labels.str()?);
+            Ok(format!("{metric} already has labels set ({labels}); can not chain calls to .labels()"))
+        };
+        text().map_or_else(|e| e, PyValueError::new_err)
+    }
+
+    /// Makes the Python object of a series; the one returned may be another thread's that was faster.
+    fn child<'py>(
+        &self,
+        parent: &Bound<'py, Metric>,
+        values: &Bound<'py, PyTuple>,
+        series: Arc<Series>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = parent.py();
+        let class = parent.get_type();
+        let child = match self.given.plain {
+            true => {
+                let child = class.call_method1(intern!(py, "__new__"), (&class,))?;
+                let metric = child.cast::<Metric>()?.get();
+                let given = self.given.clone();
+                metric.begin(py, self.family.clone(), Some(series), given, values.clone().unbind())?;
+                child
+            }
+            false => self.call_class(&class, values, series)?,
+        };
+        let Some(children) = &self.children else { return Ok(child) };
+        children.bind(py).call_method1(intern!(py, "setdefault"), (values, child))
+    }
+
+    /// Makes a child as its class says, which may have an `__init__` of its own.
+    fn call_class<'py>(
+        &self,
+        class: &Bound<'py, PyType>,
+        values: &Bound<'py, PyTuple>,
+        series: Arc<Series>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, given) = (class.py(), &self.given);
+        let kwargs = given.kwargs.bind(py).copy()?;
+        kwargs.set_item("documentation", &given.documentation)?;
+        kwargs.set_item("labelnames", &given.labelnames)?;
+        kwargs.set_item("namespace", &given.namespace)?;
+        kwargs.set_item("subsystem", &given.subsystem)?;
+        kwargs.set_item("unit", &given.unit)?;
+        kwargs.set_item("_labelvalues", values)?;
+        EXPECTED.set(Some((self.family.clone(), series)));
+        let child = class.call((&given.original_name,), Some(&kwargs));
+        EXPECTED.set(None);
+        child
+    }
+
+    /// Forgets children whose series another process, or this one, took off the page.
+    fn forget_removed(&self, children: &Bound<'_, PyDict>) -> PyResult<()> {
+        let removals = self.family.removals();
+        for (values, child) in children.iter() {
+            if let Ok(metric) = child.cast::<Metric>()
+                && !metric.get().state()?.series()?.is_alive()
+            {
+                children.call_method1(intern!(children.py(), "pop"), (values, children.py().None()))?;
+            }
+        }
+        self.family.set_current(removals);
+        Ok(())
+    }
+}
+
+fn describe(
+    name: &Bound<'_, PyString>,
+    documentation: &Bound<'_, PyAny>,
+    unit: &Bound<'_, PyAny>,
+    labelnames: &Bound<'_, PyTuple>,
+    build: &Build,
+) -> PyResult<Desc> {
+    let mode = Mode::of(&build.mode)
+        .ok_or_else(|| PyValueError::new_err(format!("Invalid multiprocess mode: {}", build.mode)))?;
+    Ok(Desc {
+        kind: Kind::of(&build.kind),
+        mode,
+        by_process: build.by_process,
+        always_pid: build.always_pid,
+        instance: build.instance,
+        name: name.to_string_lossy().into_owned(),
+        help: documentation.str()?.to_string_lossy().into_owned(),
+        unit: unit.str()?.to_string_lossy().into_owned(),
+        labels: labelnames.extract()?,
+        states: build.states.clone(),
+        bounds: build.bounds.clone(),
+    })
+}
+
+/// Finds the family that processes share, or makes one of this process.
+fn place(desc: Desc, path: Option<&std::path::Path>) -> Arc<Family> {
+    if let Some(path) = path.filter(|_| desc.kind != Kind::Python) {
+        match Arena::open(path).and_then(|arena| arena.family(&desc)) {
+            Ok(family) => return family,
+            Err(error) => arena::warn(&error),
+        }
+    }
+    Arc::new(Family::new(desc, Home::Private))
+}
+
+/// Joins label values, all of which are strings.
+fn pack(values: &Bound<'_, PyTuple>) -> PyResult<Vec<u8>> {
+    let mut texts = Vec::with_capacity(values.len());
+    for value in values.iter() {
+        let text =
+            value.cast::<PyString>().map_err(|_| PyTypeError::new_err("label values must be strings"))?;
+        texts.push(text.to_string_lossy().into_owned());
+    }
+    Ok(key::pack(texts.iter().map(String::as_str)))
+}
+
+/// Makes strings of label values.
+fn strings<'py>(values: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
+    let texts: Vec<_> = values.iter().map(|value| string(&value)).collect::<PyResult<_>>()?;
+    PyTuple::new(values.py(), texts)
+}
+
+fn string<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    match value.cast_exact::<PyString>() {
+        Ok(text) => Ok(text.clone()),
+        Err(_) => {
+            let text = value.str()?;
+            // A subclass of `str` could hash and compare as it likes.
+            Ok(if text.is_exact_instance_of::<PyString>() {
+                text
+            } else {
+                PyString::new(value.py(), &text.to_string_lossy())
+            })
+        }
+    }
+}
+
+/// Puts label values that came by name in their order.
+fn keyword_values<'py>(
+    names: &Bound<'py, PyTuple>,
+    kwargs: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let wrong = || PyValueError::new_err("Incorrect label names");
+    if kwargs.len() != names.len() {
+        return Err(wrong());
+    }
+    let values = names.iter().map(|name| string(&kwargs.get_item(name)?.ok_or_else(wrong)?));
+    PyTuple::new(names.py(), values.collect::<PyResult<Vec<_>>>()?)
+}
