@@ -60,7 +60,8 @@ fn graph_at(arguments: &FlowFilesArguments, root: &Path, revision: &str) -> Resu
             .map_err(|_| anyhow::anyhow!("{} is not in the repository {}", path.display(), root.display()))?;
         Ok(copied.join(relative))
     };
-    let alertmanager = arguments.alertmanager_config.as_deref().unwrap_or(Path::new(flow_files::ALERTMANAGER));
+    let alertmanager =
+        arguments.alertmanager_config.as_deref().unwrap_or(Path::new(flow_files::ALERTMANAGER));
     let (config, alertmanager) = (inside(&arguments.config_file)?, inside(alertmanager)?);
     let source = inside(&arguments.source)?;
     let paths = FlowPaths {
