@@ -53,7 +53,7 @@ pub(super) fn svg_in(view: &View, dark: Option<bool>) -> String {
         let (x, y) = (n(at.x), n(at.y));
         let _ = writeln!(
             out,
-            "<g class=\"edge {}\"><circle class=\"head\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/></g>",
+            "<g class=\"edge point {}\"><circle class=\"head\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/></g>",
             state.as_str()
         );
     }
