@@ -1,25 +1,8 @@
 //! A small language that selects a part of a graph: the command, the API and the page have it alike.
 //!
-//! ```text
-//! selection = term { SPACE term }              what any of the terms means
-//! term      = factor { "," factor }            what all of the factors mean
-//! factor    = ["-"] [[N] "+"] atom ["+" [N]]   -: taken away; +X: all upstream; X+: all downstream; N: so many edges
-//! atom      = name | key ":" value             `*` is any text, `|` parts alternatives; quotes keep spaces and commas
-//! ```
-//!
-//! | key | selects |
-//! |---|---|
-//! | `kind:` `lane:` `type:` | by kind of node, lane of the chart, type of metric |
-//! | `name:` `id:` `metric:` | by name; of any node, by its id, of a metric's definition |
-//! | `job:` | a job with its targets and endpoints, and the rules with that label |
-//! | `receiver:` | a receiver and the routes to it |
-//! | `group:` `file:` `package:` `library:` | by where it stands |
-//! | `label:` | what has a label of that name |
-//! | `severity:`, and any other label of a rule or target | what has that label with that value |
-//! | `state:` | the ends of edges in a state, or `broken`; rules that are `firing`, `pending`, `inactive` or `failing`; jobs and targets that are `up` or `down` |
-//! | `is:` | `unread`: no rule and no dashboard reads it; `missing`: read, but known from nowhere; `nohelp`: without help text; `mute`: an alert that cannot fire; `unroutable`: an alert without a way to a receiver; `firing`, `failing`, `broken`: as with `state:` |
-//!
-//! A whole name goes before a key: a recording rule may be called `job:requests:rate5m`.
+//! `X` is a name, `+X` with all that is upstream, `X+` with all that is downstream, `2+X+1` so many edges far,
+//! `key:value` what a node is; a space joins, a comma intersects, a `-` takes away. The grammar with all keys is in
+//! `docs/selection.md`.
 
 mod keys;
 mod parse;

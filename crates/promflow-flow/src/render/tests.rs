@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::graph::{Graph, NodeKind, State};
@@ -16,6 +16,9 @@ const RULES: [&str; 6] = [
     "alert: Wild, expr: '{__name__=~\"a.*\"} > 1'",
     "alert: Node, expr: 'node_load1 > 1'",
 ];
+
+/// How long a chart of any size may take.
+const DRAWN_IN: Duration = Duration::from_secs(1);
 
 /// The monitoring setup of this repository, over its own code.
 fn shipped() -> Graph {
@@ -210,6 +213,7 @@ fn large_rule_sets_are_folded_and_laid_out() {
     println!("{} nodes folded to {} in {:?}", graph.nodes.len(), view.nodes.len(), started.elapsed());
     let measured = measure(&view, &placed);
     assert!(measured.crossings <= 2 && measured.cut_labels == 0, "{measured:?}");
+    assert!(started.elapsed() < DRAWN_IN, "drawn in {:?}", started.elapsed());
     // Unfolded it still keeps to the rules of the layout.
     let whole =
         View::of(&graph, &ViewOptions { nodes_max: 600, edges_max: 4000, lane_max: 600, sinks: false });
@@ -254,6 +258,7 @@ fn a_generated_system_is_folded_and_laid_out() {
     let started = Instant::now();
     let text = svg(&graph);
     println!("{} bytes drawn in {:?}", text.len(), started.elapsed());
+    assert!(started.elapsed() < DRAWN_IN, "drawn in {:?}", started.elapsed());
     let started = Instant::now();
     let pruned = crate::questions::prune(&graph, None);
     println!("{} unread found in {:?}", pruned.unread.len(), started.elapsed());

@@ -32,7 +32,8 @@ const KINDS: [NodeKind; 12] = [
 const NODE_STATES: [&str; 7] = ["broken", "firing", "pending", "inactive", "up", "down", "failing"];
 
 /// What `is:` knows.
-const IS: [&str; 8] = ["unread", "missing", "nohelp", "mute", "unroutable", "firing", "failing", "broken"];
+pub(super) const IS: [&str; 8] =
+    ["unread", "missing", "nohelp", "mute", "unroutable", "firing", "failing", "broken"];
 
 /// Selects the ids of the rules and targets that have a label with a value.
 pub(super) fn by_label(graph: &Graph, name: &str, pattern: &str) -> BTreeSet<String> {

@@ -140,3 +140,13 @@ fn mistakes_are_told_with_their_column_and_what_was_meant() {
     assert_eq!(keys.nearest(), Some("kind"));
     assert!(select(&graph(), &"+".repeat(20_000)).is_err());
 }
+
+#[test]
+fn every_key_and_word_is_documented() {
+    let text = include_str!("../../../../docs/selection.md");
+    let keys = super::keys::KEYS.iter().map(|key| format!("`{key}:`"));
+    let words = super::keys::IS.iter().map(|word| format!("`{word}`"));
+    for wanted in keys.chain(words) {
+        assert!(text.contains(&wanted), "docs/selection.md says nothing of {wanted}");
+    }
+}

@@ -114,34 +114,40 @@ impl Resolver<'_> {
                 };
                 percent(&text(pattern)?, &values)
             }
-            Value::Method(name, on, args) => {
-                let arg = |at: usize| args.get(at).and_then(|(_, value)| text(value));
-                Some(match (name.as_str(), args.len()) {
-                    ("lower" | "casefold", _) => text(on)?.to_lowercase(),
-                    ("upper", _) => text(on)?.to_uppercase(),
-                    ("strip", 0) => text(on)?.trim().to_owned(),
-                    ("removeprefix", 1) => {
-                        let (own, prefix) = (text(on)?, arg(0)?);
-                        own.strip_prefix(&prefix).unwrap_or(&own).to_owned()
-                    }
-                    ("removesuffix", 1) => {
-                        let (own, suffix) = (text(on)?, arg(0)?);
-                        own.strip_suffix(&suffix).unwrap_or(&own).to_owned()
-                    }
-                    ("replace", 2) => text(on)?.replace(&arg(0)?, &arg(1)?),
-                    ("join", 1) => {
-                        let parts = self.list_in(file, &args[0].1, given, depth + 1)?;
-                        parts.iter().map(text).collect::<Option<Vec<_>>>()?.join(&text(on)?)
-                    }
-                    ("format", _) => {
-                        let given = args.iter().map(|(name, value)| Some((name.as_deref(), part(value)?)));
-                        braces(&text(on)?, &given.collect::<Option<Vec<_>>>()?)?
-                    }
-                    _ => return None,
-                })
-            }
+            Value::Method(name, on, args) => self.method(file, (name, on, args), given, depth + 1),
             _ => None,
         }
+    }
+
+    /// Returns the text that a method of a text gives.
+    fn method(
+        &self,
+        file: usize,
+        (name, on, args): (&str, &Value, &[(Option<String>, Value)]),
+        given: &Given,
+        depth: usize,
+    ) -> Option<String> {
+        let text = |value: &Value| self.text_in(file, value, given, depth);
+        let part = |value: &Value| text(value).or_else(|| whole(self.number_in(file, value, given, depth)?));
+        let arg = |at: usize| args.get(at).and_then(|(_, value)| text(value));
+        let own = text(on)?;
+        Some(match (name, args.len()) {
+            ("lower" | "casefold", _) => own.to_lowercase(),
+            ("upper", _) => own.to_uppercase(),
+            ("strip", 0) => own.trim().to_owned(),
+            ("removeprefix", 1) => own.strip_prefix(&arg(0)?).unwrap_or(&own).to_owned(),
+            ("removesuffix", 1) => own.strip_suffix(&arg(0)?).unwrap_or(&own).to_owned(),
+            ("replace", 2) => own.replace(&arg(0)?, &arg(1)?),
+            ("join", 1) => {
+                let parts = self.list_in(file, &args[0].1, given, depth)?;
+                parts.iter().map(part).collect::<Option<Vec<_>>>()?.join(&own)
+            }
+            ("format", _) => {
+                let all = args.iter().map(|(name, value)| Some((name.as_deref(), part(value)?)));
+                braces(&own, &all.collect::<Option<Vec<_>>>()?)?
+            }
+            _ => return None,
+        })
     }
 
     /// Returns the number that a value is.
