@@ -189,7 +189,8 @@ pub(crate) struct FlowArguments {
     #[command(flatten)]
     pub(crate) files: FlowFilesArguments,
     /// Part of the chart: a name, +NAME with all upstream, NAME+ with all downstream, 2+NAME+1, job:NAME,
-    /// kind:alert, severity:critical, state:broken; a space joins, a comma intersects, a - takes away
+    /// kind:alert, severity:critical, state:broken, is:unread; a space joins, a comma intersects, a - takes away
+    /// (docs/selection.md)
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub(crate) select: Option<String>,
     /// How to draw [default: mermaid]

@@ -30,12 +30,7 @@ fn copy_tree(from: &Path, to: &Path) {
 
 /// A copy of the shipped setup and its code.
 fn copied() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    for part in ["monitoring", "examples", "crates"] {
-        copy_tree(&root().join(part), &dir.path().join(part));
-    }
-    fs::copy(root().join("Cargo.toml"), dir.path().join("Cargo.toml")).expect("the manifest can be copied");
-    dir
+    example(&["examples", "crates"])
 }
 
 fn change(tree: &Path, file: &str, from: &str, to: &str) {
@@ -61,12 +56,12 @@ fn text_in(tree: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Returns the file of the library that defines a metric.
+/// Returns the Rust file that defines a metric.
 fn file_of(metric: &str) -> String {
     let feeds = json_in(&root(), &["flow", "breaks", metric, "--json"]);
     let nodes = feeds["nodes"].as_array().expect("nodes").iter();
-    let file = nodes.filter(|node| node["kind"] == "definition").find_map(|node| node["file"].as_str());
-    file.expect("it is defined in a file").to_owned()
+    let files = nodes.filter(|node| node["kind"] == "definition").filter_map(|node| node["file"].as_str());
+    files.into_iter().find(|file| file.ends_with(".rs")).expect("it is defined in a file").to_owned()
 }
 
 #[test]
@@ -78,50 +73,83 @@ fn nothing_is_broken_in_the_intact_tree() {
     assert_eq!(missing["missing"], Value::Array(Vec::new()));
 }
 
-#[test]
-fn planted_faults_are_told_with_reason_and_nearest_name_and_fail_the_command() {
-    let code = file_of("http_requests_total");
-    let alerts = "monitoring/rules/alerts.yml";
-    let config = "monitoring/prometheus.yml";
-    let drops = "  - job_name: backend\n    metric_relabel_configs: [{regex: status, action: labeldrop}]\n";
-    let too_high = "  - name: planted\n    rules:\n      - {alert: Planted, expr: 'job:http_request_duration_seconds:p95_rate5m > 9000'}\n  - name: http\n";
-    // The file, what is changed in it, the state, a part of the reason, and the nearest name.
-    let cases = [
-        (
-            code.as_str(),
+/// A copy of one example, with the monitoring setup and the library it is written with.
+fn example(parts: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for part in parts.iter().chain(&["monitoring"]) {
+        copy_tree(&root().join(part), &dir.path().join(part));
+    }
+    let manifest = "Cargo.toml";
+    if parts.contains(&"crates") {
+        fs::copy(root().join(manifest), dir.path().join(manifest)).expect("the manifest can be copied");
+    }
+    dir
+}
+
+/// What is changed in a copy, and what is told of it.
+struct Fault {
+    file: String,
+    from: &'static str,
+    to: &'static str,
+    state: &'static str,
+    reason: &'static str,
+    nearest: &'static str,
+}
+
+/// The faults that can be planted in an example: its code, its job, and the rules that all share.
+fn faults(code: &str, job: &'static str, relabelled: &'static str) -> Vec<Fault> {
+    let fault = |file: &str, from, to, state, reason, nearest| Fault {
+        file: file.to_owned(),
+        from,
+        to,
+        state,
+        reason,
+        nearest,
+    };
+    let (alerts, config) = ("monitoring/rules/alerts.yml", "monitoring/prometheus.yml");
+    vec![
+        fault(
+            code,
             "\"http_requests_total\"",
             "\"http_request_total\"",
             "never_seen",
             "is one letter away",
             "http_request_total",
         ),
-        (
+        fault(
             config,
-            "  - job_name: backend\n",
-            drops,
+            job,
+            relabelled,
             "mismatch",
             "removes the label `status` from `http_requests_total`",
             "",
         ),
-        (
+        fault(
             alerts,
             "  - name: http\n",
-            too_high,
+            "  - name: planted\n    rules:\n      - {alert: Planted, expr: 'job:http_request_duration_seconds:p95_rate5m > 9000'}\n  - name: http\n",
             "mismatch",
             "the highest bucket of `http_request_duration_seconds`",
-            "",
+            "10",
         ),
-        (
+        fault(
             alerts,
-            "            and job:http_requests:rate5m > 0.1\n        for: 5m",
-            "            and job:http_request:rate5m > 0.1\n        for: 5m",
+            "and job:http_requests:rate5m > 0.1",
+            "and job:http_request:rate5m > 0.1",
             "never_seen",
             "`job:http_request:rate5m` is defined nowhere",
             "job:http_requests:rate5m",
         ),
-    ];
-    for (file, from, to, state, reason, nearest) in cases {
-        let tree = copied();
+    ]
+}
+
+/// Checks that nothing is broken in a copy of an example, and that each fault in one is told and fails the command.
+#[track_caller]
+fn check_faults(parts: &[&str], faults: &[Fault]) {
+    let intact = run_in(example(parts).path(), &["flow", "--fail-on", "broken", "--format", "text"]);
+    assert!(intact.status.success(), "{}", String::from_utf8_lossy(&intact.stderr));
+    for Fault { file, from, to, state, reason, nearest } in faults {
+        let tree = example(parts);
         change(tree.path(), file, from, to);
         let output = run_in(tree.path(), &["flow", "--fail-on", "broken", "--format", "json"]);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -132,23 +160,59 @@ fn planted_faults_are_told_with_reason_and_nearest_name_and_fail_the_command() {
         let found =
             all.iter().find(|entry| entry["reason"].as_str().is_some_and(|text| text.contains(reason)));
         let found = found.unwrap_or_else(|| panic!("{missing:#}"));
-        assert_eq!(found["state"], state, "{found:#}");
-        assert!(nearest.is_empty() || found["nearest"] == nearest, "{found:#}");
+        assert_eq!(found["state"], *state, "{found:#}");
+        assert!(nearest.is_empty() || found["nearest"] == *nearest, "{found:#}");
     }
 }
 
-#[test]
-fn jobs_that_are_gone_take_their_metrics_with_them() {
-    let tree = copied();
+/// Takes the jobs between two lines out of the configuration and checks that what nobody scrapes is told.
+#[track_caller]
+fn check_jobs_removed(parts: &[&str], between: [&str; 2], reason: &str) {
+    let tree = example(parts);
     let path = tree.path().join("monitoring/prometheus.yml");
     let text = fs::read_to_string(&path).expect("readable");
-    let start = text.find("  # What is always there.").expect("the jobs with code are there");
-    let end = text.find("  # Optional parts.").expect("the others follow");
+    let [start, end] = between.map(|line| text.find(line).unwrap_or_else(|| panic!("no line {line:?}")));
     fs::write(&path, format!("{}{}", &text[..start], &text[end..])).expect("written");
     let output = run_in(tree.path(), &["flow", "--fail-on", "broken"]);
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("[dropped] no job scrapes `promflow`"), "{told}");
+    assert!(told.contains(reason), "{told}");
+}
+
+const PYTHON: [&str; 2] = ["examples/fastapi_backend", "python"];
+
+#[test]
+fn faults_planted_in_the_rust_example_are_told_with_reason_and_nearest_name() {
+    let code = file_of("http_requests_total");
+    let parts = ["examples/backend", "crates"];
+    let relabelled =
+        "  - job_name: backend\n    metric_relabel_configs: [{regex: status, action: labeldrop}]\n";
+    check_faults(&parts, &faults(&code, "  - job_name: backend\n", relabelled));
+    let jobs = ["  # What is always there.", "  # Optional parts."];
+    check_jobs_removed(&parts, jobs, "[dropped] no job scrapes `promflow`");
+}
+
+#[test]
+fn faults_planted_in_the_python_example_are_told_with_reason_and_nearest_name() {
+    let relabelled =
+        "  - job_name: fastapi\n    metric_relabel_configs: [{regex: status, action: labeldrop}]\n";
+    let code = "python/promflow/backend/metrics.py";
+    check_faults(&PYTHON, &faults(code, "  - job_name: fastapi\n", relabelled));
+    let jobs = ["  # FastAPI, measured by", "  # Workers and other programs"];
+    check_jobs_removed(&PYTHON, jobs, "[dropped] no job scrapes `fastapi-backend`");
+}
+
+#[test]
+fn a_project_whose_library_is_installed_elsewhere_has_nothing_broken() {
+    let tree = example(&["examples/fastapi_backend"]);
+    let output = run_in(tree.path(), &["flow", "--fail-on", "broken", "--format", "json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let graph: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let edges = graph["edges"].as_array().expect("edges");
+    let of_library = |edge: &&Value| {
+        edge["reason"].as_str().is_some_and(|reason| reason.contains("comes from the library `promflow`"))
+    };
+    assert!(edges.iter().any(|edge| of_library(&edge)), "what the library writes is not judged");
 }
 
 #[test]

@@ -1,10 +1,16 @@
 //! Where series come from: by metric, by job, and which labels blow up, with a trend and a limit to set.
 
+mod limits;
+#[cfg(test)]
+mod tests;
+mod text;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 use promflow_model::{METRIC_NAME, quote};
 use serde::Serialize;
+
+pub use limits::{JobLimits, SeriesLimit, limits_in};
 
 /// One sample of an answer: its labels and its value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +38,13 @@ pub trait CountSource {
     ///
     /// Errors: as of `query`.
     fn label_names(&self, selector: &str) -> Result<Vec<String>, String>;
+
+    /// Returns the limits that each job is configured with; `None` when the server does not tell.
+    ///
+    /// Errors: as of `query`, or the configuration cannot be read.
+    fn limits(&self) -> Result<Option<BTreeMap<String, JobLimits>>, String> {
+        Ok(None)
+    }
 }
 
 /// Where series come from.
@@ -54,8 +67,13 @@ pub struct Cardinality {
     pub labels: Vec<LabelValues>,
     /// The labels of which nearly every series has a value of its own, or that have very many.
     pub blowups: Vec<Blowup>,
-    /// Limits to set in `prometheus.yml`, and in code.
+    /// Metrics of which a program refused series, because the limit of its library was reached.
+    pub overflows: Vec<Overflow>,
+    /// Limits to set in `prometheus.yml`.
     pub limits: Vec<SeriesLimit>,
+    /// Why the limits that are set are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_unknown: Option<String>,
 }
 
 /// A metric's series.
@@ -92,12 +110,35 @@ pub struct JobSeries {
     /// The samples of its largest target, after relabelling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples_per_target_max: Option<u64>,
-    /// The limit that is set, where the server exports it.
+    /// The samples of the target that was the largest an hour before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples_per_target_max_hour_ago: Option<u64>,
+    /// The limit that is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_limit: Option<u64>,
     /// A limit with room to grow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_limit_suggested: Option<u64>,
+    /// All limits that the job is configured with, when the server tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<JobLimits>,
+}
+
+/// A metric of which a program refused series: what is beyond the limit is counted in one series.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overflow {
+    /// The job.
+    pub job: String,
+    /// The metric.
+    pub metric: String,
+    /// How often a series was asked for that was refused.
+    pub refused: u64,
+    /// How often in the last hour.
+    pub refused_in_hour: u64,
+    /// How many series the metric has in the largest target, which is its limit then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series_limit: Option<u64>,
 }
 
 /// A label's values.
@@ -131,20 +172,6 @@ pub struct Blowup {
     pub reason: String,
 }
 
-/// A limit to set.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SeriesLimit {
-    /// The job.
-    pub job: String,
-    /// The limit.
-    pub sample_limit: u64,
-    /// What to write into `prometheus.yml`.
-    pub yaml: String,
-    /// What it comes from.
-    pub reason: String,
-}
-
 /// From how many values on a label is looked at as one that blows up.
 const BLOWUP_VALUES_MIN: u64 = 50;
 
@@ -156,63 +183,49 @@ const METRICS_WITH_LABELS_MAX: usize = 10;
 
 const ALL: &str = r#"{__name__=~".+"}"#;
 
+/// What a job is counted by.
+const BY_JOB: [&str; 5] = [
+    "count by (job) (up)",
+    "max by (job) (scrape_samples_post_metric_relabeling)",
+    "max by (job) (scrape_samples_post_metric_relabeling offset 1h)",
+    "max by (job) (scrape_sample_limit)",
+    r#"count by (job) ({__name__=~".+"} offset 1h)"#,
+];
+
 /// Asks a server where its series come from; at most `limit` metrics and labels are named.
 ///
 /// Errors: the server does not answer, or refuses.
 pub fn cardinality(source: &dyn CountSource, time_ms: i64, limit: usize) -> Result<Cardinality, String> {
-    let count = |expr: &str| source.query(expr);
-    let by_metric = count(&format!("count by (__name__) ({ALL})"))?;
-    let before = count(&format!("count by (__name__) ({ALL} offset 1h)"))?;
-    let by_job = count(&format!("count by (job) ({ALL})"))?;
-    let by_job_before = count(&format!("count by (job) ({ALL} offset 1h)"))?;
+    let by_metric = source.query(&format!("count by (__name__) ({ALL})"))?;
+    let before = source.query(&format!("count by (__name__) ({ALL} offset 1h)"))?;
     let total = |counts: &[Count]| counts.iter().map(|count| count.value as u64).sum::<u64>();
-    let series = total(&by_metric);
-    let has_past = !before.is_empty();
-    let share = |part: u64| if series == 0 { 0.0 } else { rounded(part as f64 / series as f64) };
-    let past = |counts: &[Count], label: &str, name: &str| {
-        let found = counts.iter().find(|count| count.label(label) == name);
-        has_past.then(|| found.map_or(0, |count| count.value as u64))
-    };
+    let whole = Whole { series: total(&by_metric), has_past: !before.is_empty() };
     let mut metrics: Vec<MetricSeries> = by_metric
         .iter()
         .map(|count| MetricSeries {
             name: count.label(METRIC_NAME).to_owned(),
             series: count.value as u64,
-            series_hour_ago: past(&before, METRIC_NAME, count.label(METRIC_NAME)),
-            share: share(count.value as u64),
+            series_hour_ago: whole.past(&before, METRIC_NAME, count.label(METRIC_NAME)),
+            share: whole.share(count.value as u64),
         })
         .collect();
     metrics.sort_by(|a, b| b.series.cmp(&a.series).then_with(|| a.name.cmp(&b.name)));
     metrics.truncate(limit);
-    let targets = count("count by (job) (up)")?;
-    let largest = count("max by (job) (scrape_samples_post_metric_relabeling)")?;
-    let limits_set = count("max by (job) (scrape_sample_limit)")?;
-    let of_job = |counts: &[Count], job: &str| {
-        counts.iter().find(|count| count.label("job") == job).map(|count| count.value as u64)
+    // A server that does not show its configuration still counts.
+    let (configured, limits_unknown) = match source.limits() {
+        Ok(Some(limits)) => (Some(limits), None),
+        Ok(None) => (None, Some("the server does not show its configuration".to_owned())),
+        Err(problem) => (None, Some(problem)),
     };
-    let mut jobs: Vec<JobSeries> = by_job
-        .iter()
-        .map(|count| {
-            let job = count.label("job");
-            let largest = of_job(&largest, job);
-            JobSeries {
-                name: job.to_owned(),
-                series: count.value as u64,
-                series_hour_ago: past(&by_job_before, "job", job),
-                share: share(count.value as u64),
-                targets: of_job(&targets, job),
-                samples_per_target_max: largest,
-                sample_limit: of_job(&limits_set, job),
-                sample_limit_suggested: largest.map(suggested),
-            }
-        })
-        .collect();
-    jobs.sort_by(|a, b| b.series.cmp(&a.series).then_with(|| a.name.cmp(&b.name)));
+    let jobs = jobs(source, &whole, configured.as_ref())?;
     let mut labels = Vec::new();
     for metric in metrics.iter().take(METRICS_WITH_LABELS_MAX) {
         labels.extend(label_values(source, metric)?);
     }
-    labels.sort_by(|a: &LabelValues, b| {
+    let mut widest: BTreeMap<&str, u64> = BTreeMap::new();
+    labels.iter().for_each(|label: &LabelValues| *widest.entry(&label.metric).or_default() += 1);
+    let labels_max = widest.values().copied().max().unwrap_or(0);
+    labels.sort_by(|a, b| {
         b.values.cmp(&a.values).then_with(|| (&a.metric, &a.label).cmp(&(&b.metric, &b.label)))
     });
     let blowups = labels.iter().filter_map(blowup).collect();
@@ -220,14 +233,97 @@ pub fn cardinality(source: &dyn CountSource, time_ms: i64, limit: usize) -> Resu
     Ok(Cardinality {
         question: "cardinality",
         time_ms,
-        series,
-        series_hour_ago: has_past.then(|| total(&before)),
-        limits: jobs.iter().filter_map(limit_of).collect(),
+        series: whole.series,
+        series_hour_ago: whole.has_past.then(|| total(&before)),
+        limits: jobs.iter().filter_map(|job| limits::to_set(job, labels_max)).collect(),
+        limits_unknown,
+        overflows: overflows(source)?,
         metrics,
         jobs,
         labels,
         blowups,
     })
+}
+
+/// All series of a server, for parts to be measured by.
+struct Whole {
+    series: u64,
+    has_past: bool,
+}
+
+impl Whole {
+    fn share(&self, part: u64) -> f64 {
+        if self.series == 0 { 0.0 } else { rounded(part as f64 / self.series as f64) }
+    }
+
+    fn past(&self, counts: &[Count], label: &str, name: &str) -> Option<u64> {
+        self.has_past.then(|| value_of(counts, label, name).unwrap_or(0))
+    }
+}
+
+fn value_of(counts: &[Count], label: &str, name: &str) -> Option<u64> {
+    counts.iter().find(|count| count.label(label) == name).map(|count| count.value as u64)
+}
+
+fn jobs(
+    source: &dyn CountSource,
+    whole: &Whole,
+    configured: Option<&BTreeMap<String, JobLimits>>,
+) -> Result<Vec<JobSeries>, String> {
+    let by_job = source.query(&format!("count by (job) ({ALL})"))?;
+    let mut asked = Vec::new();
+    for expr in BY_JOB {
+        asked.push(source.query(expr)?);
+    }
+    let [targets, largest, largest_before, exported, before] = &*asked else { return Ok(Vec::new()) };
+    let mut jobs: Vec<JobSeries> = by_job
+        .iter()
+        .map(|count| {
+            let job = count.label("job");
+            let of_job = |counts: &[Count]| value_of(counts, "job", job);
+            let limits = configured.and_then(|limits| limits.get(job)).cloned();
+            let set = limits.as_ref().map_or_else(|| of_job(exported), |limits| limits.sample_limit);
+            let (now, past) = (of_job(largest), of_job(largest_before));
+            JobSeries {
+                name: job.to_owned(),
+                series: count.value as u64,
+                series_hour_ago: whole.past(before, "job", job),
+                share: whole.share(count.value as u64),
+                targets: of_job(targets),
+                samples_per_target_max: now,
+                samples_per_target_max_hour_ago: past,
+                sample_limit: set.filter(|limit| *limit > 0),
+                sample_limit_suggested: now.map(|now| limits::suggested(now, past)),
+                limits,
+            }
+        })
+        .collect();
+    jobs.sort_by(|a, b| b.series.cmp(&a.series).then_with(|| a.name.cmp(&b.name)));
+    Ok(jobs)
+}
+
+/// Asks for what the library of a program refused.
+fn overflows(source: &dyn CountSource) -> Result<Vec<Overflow>, String> {
+    let all = source.query("sum by (job, metric) (promflow_series_overflowed_total) > 0")?;
+    let hour = source.query("sum by (job, metric) (increase(promflow_series_overflowed_total[1h])) > 0")?;
+    let mut found = Vec::new();
+    for count in &all {
+        let (job, metric) = (count.label("job"), count.label("metric"));
+        let same = |other: &&Count| other.label("job") == job && other.label("metric") == metric;
+        let selector = format!("{{__name__={},job={}}}", quote::quote(metric), quote::quote(job));
+        let series = source.query(&format!("max(count by (instance) ({selector}))"))?;
+        found.push(Overflow {
+            job: job.to_owned(),
+            metric: metric.to_owned(),
+            refused: count.value as u64,
+            refused_in_hour: hour.iter().find(same).map_or(0, |count| count.value.round() as u64),
+            series_limit: series.first().map(|count| count.value as u64),
+        });
+    }
+    found.sort_by(|a, b| {
+        b.refused.cmp(&a.refused).then_with(|| (&a.job, &a.metric).cmp(&(&b.job, &b.metric)))
+    });
+    Ok(found)
 }
 
 fn label_values(source: &dyn CountSource, metric: &MetricSeries) -> Result<Vec<LabelValues>, String> {
@@ -275,173 +371,6 @@ fn blowup(label: &LabelValues) -> Option<Blowup> {
     Some(Blowup { metric: label.metric.clone(), label: label.label.clone(), values, reason })
 }
 
-fn limit_of(job: &JobSeries) -> Option<SeriesLimit> {
-    let (largest, limit) = (job.samples_per_target_max?, job.sample_limit_suggested?);
-    let name = if job.name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
-        job.name.clone()
-    } else {
-        quote::quote(&job.name)
-    };
-    Some(SeriesLimit {
-        job: job.name.clone(),
-        sample_limit: limit,
-        yaml: format!("  - job_name: {name}\n    sample_limit: {limit}\n"),
-        reason: format!("the largest target has {largest} samples"),
-    })
-}
-
-/// Returns a round number at least twice as large.
-fn suggested(samples: u64) -> u64 {
-    let wanted = (samples * 2).max(100);
-    let step = 10_u64.pow(wanted.ilog10().saturating_sub(1)) * 5;
-    wanted.div_ceil(step) * step
-}
-
 fn rounded(share: f64) -> f64 {
     (share * 10_000.0).round() / 10_000.0
-}
-
-fn trend(now: u64, before: Option<u64>) -> String {
-    match before {
-        None => String::new(),
-        Some(before) if before == now => "=".to_owned(),
-        Some(before) if now > before => format!("+{}", now - before),
-        Some(before) => format!("-{}", before - now),
-    }
-}
-
-impl Cardinality {
-    /// Writes the answer for a terminal.
-    pub fn text(&self) -> String {
-        let mut out = format!("{} series", self.series);
-        match self.series_hour_ago {
-            Some(before) => {
-                let _ = writeln!(out, ", {} an hour ago ({})", before, trend(self.series, Some(before)));
-            }
-            None => out.push_str("; the server has none from an hour ago\n"),
-        }
-        let rows = self.metrics.iter().map(|m| {
-            vec![m.name.clone(), m.series.to_string(), percent(m.share), trend(m.series, m.series_hour_ago)]
-        });
-        table("metric", &["series", "share", "1h"], rows, &mut out);
-        let number = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
-        let rows = self.jobs.iter().map(|job| {
-            let name = if job.name.is_empty() { "(no job)".to_owned() } else { job.name.clone() };
-            let (targets, largest) = (number(job.targets), number(job.samples_per_target_max));
-            let trend = trend(job.series, job.series_hour_ago);
-            vec![
-                name,
-                job.series.to_string(),
-                percent(job.share),
-                trend,
-                targets,
-                largest,
-                number(job.sample_limit_suggested),
-            ]
-        });
-        table("job", &["series", "share", "1h", "targets", "largest", "limit"], rows, &mut out);
-        let rows = self.labels.iter().map(|label| {
-            let name = format!("{} {}", label.metric, label.label);
-            vec![name, label.values.to_string(), label.series.to_string(), label.examples.join(", ")]
-        });
-        table("label", &["values", "series", "examples"], rows, &mut out);
-        if !self.blowups.is_empty() {
-            out.push_str("\nlabels that blow up:\n");
-        }
-        for blowup in &self.blowups {
-            let _ = writeln!(out, "  {} of {}: {}", blowup.label, blowup.metric, blowup.reason);
-        }
-        if !self.limits.is_empty() {
-            out.push_str("\nlimits to set (a scrape above its limit fails as a whole):\n");
-        }
-        for limit in &self.limits {
-            out.push_str(&limit.yaml);
-        }
-        out
-    }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
-fn table(first: &str, titles: &[&str], rows: impl Iterator<Item = Vec<String>>, out: &mut String) {
-    let head = std::iter::once(first).chain(titles.iter().copied()).map(str::to_owned).collect::<Vec<_>>();
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    if rows.len() == 1 {
-        return;
-    }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    out.push('\n');
-    for row in &rows {
-        let mut line = format!("  {:<1$}", row[0], widths[0]);
-        for (cell, width) in row.iter().zip(&widths).skip(1) {
-            let is_text = cell.contains(|c: char| c.is_alphabetic()) && row.len() == 4 && cell == &row[3];
-            let _ = if is_text {
-                write!(line, "  {cell}")
-            } else {
-                write!(line, "  {cell:>width$}", width = *width)
-            };
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A server with series in its memory, which knows the few queries that are asked.
-    struct Fake(Vec<(&'static str, u64, &'static str)>);
-
-    impl CountSource for Fake {
-        fn query(&self, expr: &str) -> Result<Vec<Count>, String> {
-            let of = |label: &str, name: &str, value: u64| Count {
-                labels: BTreeMap::from([(label.to_owned(), name.to_owned())]),
-                value: value as f64,
-            };
-            Ok(match expr {
-                r#"count by (__name__) ({__name__=~".+"})"# => {
-                    self.0.iter().map(|(name, series, _)| of("__name__", name, *series)).collect()
-                }
-                r#"count by (job) ({__name__=~".+"})"# => vec![of("job", "backend", 1_010)],
-                "max by (job) (scrape_samples_post_metric_relabeling)" => vec![of("job", "backend", 1_010)],
-                r#"count(count by (user_id) ({__name__="orders_total"}))"# => vec![of("x", "x", 980)],
-                r#"topk(3, count by (user_id) ({__name__="orders_total"}))"# => {
-                    vec![of("user_id", "b", 1), of("user_id", "a", 1)]
-                }
-                _ => Vec::new(),
-            })
-        }
-
-        fn label_names(&self, selector: &str) -> Result<Vec<String>, String> {
-            let own = self.0.iter().find(|(name, ..)| selector.contains(name));
-            Ok(own.map(|(_, _, label)| (*label).to_owned()).into_iter().collect())
-        }
-    }
-
-    #[test]
-    fn labels_that_blow_up_are_named_with_a_limit_that_has_room() {
-        let fake = Fake(vec![("up", 10, "instance"), ("orders_total", 1_000, "user_id")]);
-        let answer = cardinality(&fake, 1, 5).expect("the fake answers");
-        assert_eq!(answer.series, 1_010);
-        assert_eq!(answer.series_hour_ago, None);
-        assert_eq!(answer.metrics[0].name, "orders_total");
-        assert_eq!(answer.blowups.len(), 1);
-        assert!(answer.blowups[0].reason.contains("nearly every series"), "{:?}", answer.blowups);
-        assert_eq!(answer.labels[0].examples, ["a", "b"]);
-        assert_eq!(answer.limits[0].sample_limit, 2_500);
-        let text = answer.text();
-        assert!(text.contains("user_id of orders_total") && text.contains("sample_limit: 2500"), "{text}");
-    }
-
-    #[test]
-    fn suggested_limits_are_round_and_at_least_twice_as_large() {
-        for (samples, limit) in [(0, 100), (10, 100), (700, 1_500), (2_026, 4_500), (60_000, 150_000)] {
-            assert_eq!(suggested(samples), limit, "{samples}");
-            assert!(limit >= samples * 2);
-        }
-    }
 }

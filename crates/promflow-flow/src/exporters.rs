@@ -50,6 +50,59 @@ const fn exporter(
     Exporter { product, jobs, ports, prefixes }
 }
 
+/// A library that programs link, which exposes metrics of its own: known by their names where its code is not here.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    /// The package, as the registry has it.
+    pub(crate) package: &'static str,
+    /// How the names of its metrics begin.
+    prefixes: &'static [&'static str],
+}
+
+/// The libraries.
+///
+/// Source: each one's documentation of the metrics that it exposes.
+const LINKED: [Linked; 6] = [
+    Linked {
+        package: "promflow",
+        prefixes: &[
+            "http_request",
+            "http_response",
+            "celery_",
+            "credits_",
+            "stripe_api_",
+            "stripe_spend_",
+            "vapi_api_",
+            "vapi_spend_",
+            "pulsar_messages_processed",
+            "pulsar_dlq_messages",
+            "pulsar_batch_processing",
+            "pulsar_consumer_queue_size",
+            "pulsar_last_processed",
+            "redis_client_",
+            "system_cpu_usage_percent",
+            "app_build_info",
+        ],
+    },
+    Linked { package: "prometheus-fastapi-instrumentator", prefixes: &["http_request", "http_response"] },
+    Linked { package: "starlette-exporter", prefixes: &["starlette_request", "starlette_response"] },
+    Linked { package: "django-prometheus", prefixes: &["django_"] },
+    Linked { package: "prometheus-flask-exporter", prefixes: &["flask_"] },
+    Linked { package: "axum-prometheus", prefixes: &["axum_http_request", "axum_http_response"] },
+];
+
+impl Linked {
+    /// Says whether a metric's name is one of this library's.
+    pub(crate) fn exposes(&self, metric: &str) -> bool {
+        self.prefixes.iter().any(|prefix| metric.starts_with(prefix))
+    }
+}
+
+/// Returns the library of a package's name.
+pub(crate) fn linked(package: &str) -> Option<&'static Linked> {
+    LINKED.iter().find(|library| library.package == package)
+}
+
 /// Prefixes of what clients and runtimes expose on their own beside the program's metrics.
 const RUNTIME_PREFIXES: [&str; 8] =
     ["process_", "go_", "python_", "promhttp_", "jvm_", "nodejs_", "target_", "otel_"];

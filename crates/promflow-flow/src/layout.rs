@@ -2,8 +2,10 @@
 //!
 //! A layered layout (Sugiyama): each node gets a column, an edge over several columns gets a place in each of them, the
 //! order within columns is found by barycenters and swaps, and positions by isotonic regression, which puts every
-//! node as near to its neighbours as order and gaps allow. Edges bend only between columns, where no nodes are.
+//! node as near to its neighbours as order and gaps allow. Edges bend only between columns, where no nodes are; where
+//! many nodes are all tied to the same others, their edges meet in one point instead of crossing each other.
 
+mod bundle;
 mod columns;
 mod order;
 mod place;
@@ -12,7 +14,7 @@ mod route;
 pub(crate) mod tests;
 pub(crate) mod text;
 
-use crate::graph::Lane;
+use crate::graph::{Lane, State};
 use crate::view::View;
 
 /// A point in pixels, from the upper left corner.
@@ -99,6 +101,8 @@ pub struct Layout {
     pub nodes: Vec<PlacedNode>,
     /// The edges, as in the view.
     pub edges: Vec<PlacedEdge>,
+    /// Where edges of a state meet.
+    pub points: Vec<(Point, State)>,
     /// The frames of the groups.
     pub boxes: Vec<PlacedBox>,
     /// The lanes that have nodes.
@@ -155,6 +159,8 @@ pub(crate) const NODE_HEIGHT: f64 = 38.0;
 pub(crate) const ICON_WIDTH: f64 = 28.0;
 /// The room right of a node's texts.
 pub(crate) const TEXT_MARGIN: f64 = 10.0;
+/// The room between a frame and what is in it.
+const FRAME_PAD: f64 = 7.0;
 
 /// What stands in a column: a node, or the place where an edge passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,5 +180,15 @@ pub fn layout(view: &View) -> Layout {
     }
     let mut grid = columns::grid(view);
     let crossings = order::order(&mut grid);
-    place::place(view, &grid, crossings)
+    let places = place::place(view, &grid);
+    Layout {
+        boxes: place::boxes(&grid, &places.nodes),
+        edges: route::route(&grid, &places),
+        points: route::points(&grid, &places),
+        nodes: places.nodes,
+        lanes: places.lanes,
+        width: places.width,
+        height: places.height,
+        crossings,
+    }
 }

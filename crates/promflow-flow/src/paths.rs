@@ -10,6 +10,7 @@ use promflow_config::{
 };
 use promflow_source::{DiskTree, Limits, Scan, SourceTree, scan};
 
+use crate::cardinality::JobLimits;
 use crate::{Dashboard, FlowInputs, Graph, LiveState, build};
 
 /// Which files the graph is built from.
@@ -178,6 +179,12 @@ impl FlowFiles {
     /// Returns the name of the configured job that is nearest to a name.
     pub fn nearest_job(&self, name: &str) -> Option<String> {
         crate::questions::near(name, self.job_names())
+    }
+
+    /// Returns the limits that each job is configured with.
+    pub fn limits(&self) -> BTreeMap<String, JobLimits> {
+        let jobs = self.config.iter().flat_map(|config| &config.scrape_configs);
+        jobs.map(|job| (job.job_name.clone(), JobLimits::of(job))).collect()
     }
 
     fn job_names(&self) -> impl Iterator<Item = &str> {

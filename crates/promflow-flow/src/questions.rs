@@ -5,6 +5,7 @@ mod breaks;
 mod diff;
 mod feeds;
 mod missing;
+mod place;
 mod prune;
 mod returns;
 #[cfg(test)]
@@ -18,7 +19,9 @@ pub use breaks::{Breaks, Hit, ReceiverHit, breaks};
 pub use diff::{Change, ChangedNode, Diff, EdgeChanges, NodeChanges, diff};
 pub use feeds::{Feeds, feeds};
 pub use missing::{Missing, MissingName, Reader, missing};
+pub use place::Place;
 pub use prune::{Cause, DeadAlert, Drop, NoHelp, Prune, Unread, prune};
+pub(crate) use prune::{code_facts, dead_alerts, has_no_help, unread_ids};
 pub use tree::Branch;
 pub use ways::Ways;
 

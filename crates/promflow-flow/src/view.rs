@@ -15,13 +15,15 @@ pub struct ViewOptions {
     pub nodes_max: usize,
     /// How many edges are drawn before nodes are folded further.
     pub edges_max: usize,
+    /// How many nodes a lane has before fine ones are folded further.
+    pub lane_max: usize,
     /// Whether dashboards and runbooks are drawn.
     pub sinks: bool,
 }
 
 impl Default for ViewOptions {
     fn default() -> Self {
-        Self { nodes_max: 80, edges_max: 480, sinks: false }
+        Self { nodes_max: 80, edges_max: 480, lane_max: 48, sinks: false }
     }
 }
 
@@ -94,7 +96,7 @@ pub struct ViewEdge {
 /// What is drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
-    /// The nodes, sorted by lane and id.
+    /// The nodes, sorted by lane, kind, group and id, numbers by their value.
     pub nodes: Vec<ViewNode>,
     /// The edges, sorted by their ends.
     pub edges: Vec<ViewEdge>,
@@ -111,11 +113,20 @@ impl View {
         let mut view = Self::default();
         for level in 0..=fold::LEVEL_MAX {
             view = facts.view(level, options);
-            if view.nodes.len() <= options.nodes_max && view.edges.len() <= options.edges_max {
+            let is_small = view.nodes.len() <= options.nodes_max && view.edges.len() <= options.edges_max;
+            // What is wrong may make a lane high.
+            let is_low = || level + 1 >= fold::LEVEL_NOTABLE || view.highest_lane() <= options.lane_max;
+            if is_small && is_low() {
                 break;
             }
         }
         view
+    }
+
+    /// Returns how many nodes the lane has that has most.
+    fn highest_lane(&self) -> usize {
+        let count = |lane: Lane| self.nodes.iter().filter(|node| node.lane == Some(lane)).count();
+        Lane::ALL.into_iter().map(count).max().unwrap_or(0)
     }
 }
 
@@ -126,6 +137,8 @@ struct Facts<'a> {
     notable: BTreeSet<&'a str>,
     /// The families that a rule reads.
     read: BTreeSet<&'a str>,
+    /// The names of the routes that each alert takes.
+    routes: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
 impl<'a> Facts<'a> {
@@ -144,7 +157,19 @@ impl<'a> Facts<'a> {
             .collect();
         let into_rules = graph.edges.iter().filter(|edge| rules.contains(edge.to.as_str()));
         let read = into_rules.flat_map(|edge| edge.metrics.iter().map(String::as_str)).collect();
-        Self { graph, notable, read }
+        let names: BTreeMap<&str, &str> = graph
+            .nodes
+            .iter()
+            .filter(|node| node.kind == NodeKind::Route)
+            .map(|node| (node.id.as_str(), node.name.as_str()))
+            .collect();
+        let mut routes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for edge in &graph.edges {
+            if let Some(name) = names.get(edge.to.as_str()) {
+                routes.entry(&edge.from).or_default().insert(name);
+            }
+        }
+        Self { graph, notable, read, routes }
     }
 
     /// Returns the job of each target.
@@ -171,7 +196,10 @@ impl<'a> Facts<'a> {
             folds.entry(id).or_default().push(node);
         }
         let mut nodes: Vec<ViewNode> = folds.iter().map(|(id, members)| draw(id, members)).collect();
-        nodes.sort_by(|a, b| (a.lane, a.kind, &a.group, &a.id).cmp(&(b.lane, b.kind, &b.group, &b.id)));
+        nodes.sort_by_cached_key(|node| {
+            let group = node.group.as_deref().map(natural);
+            (node.lane, node.kind, group, natural(&node.id), node.id.clone())
+        });
         let places: BTreeMap<&str, usize> =
             nodes.iter().enumerate().map(|(place, node)| (node.id.as_str(), place)).collect();
         let mut view = View { total: self.graph.nodes.len(), ..View::default() };
@@ -212,6 +240,22 @@ impl<'a> Facts<'a> {
         view.nodes = nodes;
         view
     }
+}
+
+/// Returns a key by which `g2` comes before `g10`: the text in runs of digits and of others.
+fn natural(text: &str) -> Vec<(String, u64)> {
+    let mut runs: Vec<(String, u64)> = vec![(String::new(), 0)];
+    let mut after_digit = false;
+    for c in text.chars() {
+        let run = runs.last_mut().expect("BUG: there is always a run");
+        match (c.to_digit(10), after_digit) {
+            (Some(digit), _) => run.1 = run.1.saturating_mul(10).saturating_add(u64::from(digit)),
+            (None, true) => runs.push((c.to_string(), 0)),
+            (None, false) => run.0.push(c),
+        }
+        after_digit = c.is_ascii_digit();
+    }
+    runs
 }
 
 /// Returns how a node looks.
@@ -276,7 +320,8 @@ fn draw(id: &str, members: &[&Node]) -> ViewNode {
         icon: if drawn.len() > 1 && first.kind == NodeKind::Definition { "M" } else { words::icon(first) },
         tone,
         group: first.group.clone().filter(|_| drawn.len() == 1),
-        href: href.filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+        href: href
+            .filter(|url| drawn.len() < 2 && (url.starts_with("https://") || url.starts_with("http://"))),
         count: drawn.len().max(1),
         members: drawn.iter().filter(|_| drawn.len() > 1).map(|node| node.name.clone()).collect(),
     }

@@ -14,7 +14,7 @@ use crate::request::Request;
 
 pub use shapes::{
     ActiveTarget, Alert, Alerts, Answer, BuildInfo, DroppedTarget, MatrixSeries, MetricMetadata, QueryData,
-    Rule, RuleGroup, Rules, Targets, VectorSample,
+    Rule, RuleGroup, Rules, ServerConfig, Targets, VectorSample,
 };
 
 /// Asks a server that speaks Prometheus's HTTP API.
@@ -112,6 +112,11 @@ impl ApiClient {
     /// Lists what targets say about metric families.
     pub async fn metadata(&self) -> Result<Answer<BTreeMap<String, Vec<MetricMetadata>>>, HttpError> {
         self.get("metadata", &[]).await
+    }
+
+    /// Tells what the server is configured with.
+    pub async fn config(&self) -> Result<Answer<ServerConfig>, HttpError> {
+        self.get("status/config", &[]).await
     }
 
     /// Says which server it is.

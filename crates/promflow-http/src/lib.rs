@@ -23,7 +23,7 @@ mod tests;
 
 pub use api::{
     ActiveTarget, Alert, Alerts, Answer, ApiClient, BuildInfo, DroppedTarget, MatrixSeries, MetricMetadata,
-    QueryData, Rule, RuleGroup, Rules, Targets, VectorSample,
+    QueryData, Rule, RuleGroup, Rules, ServerConfig, Targets, VectorSample,
 };
 pub use client::HttpClient;
 pub use error::{HttpError, HttpErrorKind};

@@ -97,22 +97,78 @@ pub(crate) fn add_python(
             }
         }
     }
-    let crates: BTreeSet<String> = packages.iter().map(|package| package.dir.clone()).collect();
-    for (dir, manifest) in dirs.into_iter().filter(|(dir, _)| !crates.contains(dir)) {
+    let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    // What a project is called elsewhere: an extension module has a name of its own beside that of its crate.
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    for (dir, manifest) in dirs {
         let table = read(manifest)
             .filter(|_| manifest.ends_with(".toml"))
             .and_then(|text| text.parse::<Table>().ok());
-        let named = table.as_ref().and_then(|table| {
-            let project = table.get("project").or_else(|| table.get("tool")?.get("poetry"))?;
-            project.get("name")?.as_str().map(str::to_owned)
+        let named = table.as_ref().and_then(project_name);
+        if let Some(package) = packages.iter().find(|package| package.dir == dir) {
+            known.extend(named.map(|name| (python_name(&name), package.name.clone())));
+            continue;
+        }
+        let requirements = read(&if dir.is_empty() {
+            "requirements.txt".to_owned()
+        } else {
+            format!("{dir}/requirements.txt")
         });
+        let uses: BTreeSet<String> = table
+            .iter()
+            .flat_map(project_dependencies)
+            .chain(requirements.iter().flat_map(|text| text.lines()).map(str::to_owned))
+            .filter_map(|entry| required(&entry))
+            .collect();
         let name = named.unwrap_or_else(|| dir.rsplit('/').next().unwrap_or("").to_owned());
         let name = if name.is_empty() { "python".to_owned() } else { name };
         let is_taken = packages.iter().any(|package| package.name == name);
         let name = if is_taken { format!("{name} ({dir})") } else { name };
-        packages.push(Package { name, dir, is_program: true, ..Package::default() });
+        known.insert(python_name(&name), name.clone());
+        wanted.insert(name.clone(), uses.clone());
+        packages.push(Package {
+            name,
+            dir,
+            is_program: true,
+            uses: uses.into_iter().collect(),
+            ..Package::default()
+        });
+    }
+    for package in packages.iter_mut() {
+        let Some(uses) = wanted.get(&package.name) else { continue };
+        let own: BTreeSet<String> = uses.iter().filter_map(|name| known.get(name)).cloned().collect();
+        package.dependencies = own.into_iter().filter(|name| *name != package.name).collect();
     }
     packages.sort_by(|a, b| a.dir.cmp(&b.dir));
+}
+
+fn project_name(table: &Table) -> Option<String> {
+    let project = table.get("project").or_else(|| table.get("tool")?.get("poetry"))?;
+    project.get("name")?.as_str().map(str::to_owned)
+}
+
+/// Returns the entries of a project's dependencies, each starting with a name.
+fn project_dependencies(table: &Table) -> Vec<String> {
+    let listed = table.get("project").and_then(|project| project.get("dependencies"));
+    let listed = listed.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let poetry = table.get("tool").and_then(|tool| tool.get("poetry"));
+    let poetry = poetry.and_then(|poetry| poetry.get("dependencies")).and_then(Value::as_table);
+    listed.map(str::to_owned).chain(poetry.into_iter().flat_map(|table| table.keys().cloned())).collect()
+}
+
+/// Returns the name that a requirement starts with: `Shop.Metrics[extra] ~= 1.0` is `shop-metrics`.
+fn required(entry: &str) -> Option<String> {
+    let name: String =
+        entry.trim().chars().take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.')).collect();
+    (!name.is_empty() && !name.starts_with('-')).then(|| python_name(&name))
+}
+
+/// Returns a name as Python compares them.
+///
+/// Source: PEP 503.
+fn python_name(name: &str) -> String {
+    let parts: Vec<&str> = name.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect();
+    parts.join("-").to_lowercase()
 }
 
 fn package_name(table: &Table) -> Option<&str> {

@@ -1,6 +1,7 @@
 //! Reads Python: files are parsed one by one, calls resolved once all constants and helpers are known.
 
 mod collect;
+mod evaluate;
 mod guard;
 mod labels;
 mod resolve;
@@ -34,7 +35,9 @@ struct FileFindings {
     sites: Vec<Site>,
     /// What names are bound to, in modules and classes.
     bindings: BTreeMap<String, Vec<Value>>,
-    functions: Vec<Function>,
+    scopes: Vec<Scope>,
+    /// What each class is made from.
+    bases: BTreeMap<String, Vec<String>>,
     calls: Vec<Call>,
     label_uses: Vec<Call>,
     /// How often each name is read, but for the calls of `labels` on it.
@@ -44,8 +47,7 @@ struct FileFindings {
 
 /// A call that defines a metric.
 struct Site {
-    kind: MetricType,
-    library: Library,
+    class: Class,
     call: Call,
     /// The variable that it is bound to.
     variable: Option<String>,
@@ -60,14 +62,75 @@ struct Call {
     keywords: Vec<(String, Value)>,
     line: u32,
     column: u32,
-    /// The function around it, by its place in the file.
-    function: Option<usize>,
+    /// The function or loop around it, by its place in the file.
+    scope: Option<usize>,
 }
 
-/// A function, with its parameters and their defaults.
-struct Function {
-    name: String,
-    parameters: Vec<(String, Option<Value>)>,
+/// A class of metric, or of what a collector yields.
+#[derive(Clone, Debug)]
+struct Class {
+    kind: MetricType,
+    library: Library,
+    /// Whether it is a `...MetricFamily`, which has a value where a class of metric has labels.
+    is_family: bool,
+    /// What it is given in any case: by `functools.partial`.
+    given: Vec<(String, Value)>,
+}
+
+/// What names are bound in: a function with its parameters, or a loop with what it goes over.
+struct Scope {
+    /// The function or loop around it.
+    parent: Option<usize>,
+    kind: ScopeKind,
+}
+
+enum ScopeKind {
+    Function {
+        name: String,
+        /// The class it is a method of.
+        class: Option<String>,
+        /// The parameters with their defaults, without `self`.
+        parameters: Vec<(String, Option<Value>)>,
+    },
+    Loop {
+        target: Target,
+        over: Value,
+    },
+}
+
+/// What a loop binds.
+enum Target {
+    Name(String),
+    Tuple(Vec<Target>),
+    Other,
+}
+
+impl FileFindings {
+    /// Says whether a name is bound by a function or loop around a place.
+    fn is_local(&self, scope: Option<usize>, name: &str) -> bool {
+        let mut at = scope;
+        while let Some(scope) = at.map(|at| &self.scopes[at]) {
+            let has = match &scope.kind {
+                ScopeKind::Function { parameters, .. } => parameters.iter().any(|(own, _)| own == name),
+                ScopeKind::Loop { target, .. } => target.has(name),
+            };
+            if has {
+                return true;
+            }
+            at = scope.parent;
+        }
+        false
+    }
+}
+
+impl Target {
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Name(own) => own == name,
+            Self::Tuple(all) => all.iter().any(|target| target.has(name)),
+            Self::Other => false,
+        }
+    }
 }
 
 impl Reader for PythonReader {
@@ -96,16 +159,20 @@ impl Reader for PythonReader {
 
     fn finish(self: Box<Self>, packages: &[Package]) -> Found {
         let files = self.files;
-        let resolver = Resolver::new(&files);
+        let resolver = Resolver::new(&files, packages);
         let mut definitions: Vec<(Definition, Option<String>)> = Vec::new();
+        let package_of: BTreeMap<&str, Option<usize>> =
+            files.iter().map(|file| (file.path.as_str(), file.package)).collect();
         for (index, file) in files.iter().enumerate() {
-            let package = file.package.map_or_else(String::new, |package| packages[package].name.clone());
             for site in &file.sites {
                 for mut definition in resolver.definitions(index, site) {
-                    definition.package.clone_from(&package);
+                    // What a helper of a library makes belongs to who calls it.
                     if definition.file.is_empty() {
                         definition.file.clone_from(&file.path);
                     }
+                    let package = package_of.get(definition.file.as_str()).copied().flatten();
+                    definition.package =
+                        package.map_or_else(String::new, |package| packages[package].name.clone());
                     definitions.push((definition, site.variable.clone()));
                 }
             }

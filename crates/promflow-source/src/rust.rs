@@ -3,6 +3,7 @@
 mod collect;
 mod forms;
 mod guard;
+mod helpers;
 mod resolve;
 mod settings;
 #[cfg(test)]
@@ -38,6 +39,11 @@ struct FileFindings {
     /// For each name bound by `let` or declared as a field, the identifiers of its type and value.
     words: BTreeMap<String, BTreeSet<String>>,
     hints: Vec<Hint>,
+    functions: Vec<Function>,
+    /// Calls that may give a helper a name, or a registry.
+    calls: Vec<Call>,
+    /// The fields of structs that are sets of labels.
+    label_sets: BTreeMap<String, Vec<String>>,
     /// Paths, without `.rs`, of modules that are compiled for tests alone.
     test_modules: Vec<String>,
 }
@@ -51,9 +57,29 @@ struct Binding {
     is_local: bool,
 }
 
+/// A function, with its parameters without `self`.
+struct Function {
+    name: String,
+    owner: Option<String>,
+    parameters: Vec<String>,
+}
+
+/// A call of a function or method.
+struct Call {
+    name: String,
+    /// The type or module before the name.
+    qualifier: Option<String>,
+    args: Vec<Expr>,
+    at: LineColumn,
+}
+
 /// A call that may define a metric.
 struct Site {
     form: Form,
+    /// What it is called on, when it is a method.
+    receiver: Option<Expr>,
+    /// The function around it, by its place in the file.
+    function: Option<usize>,
     args: Vec<Expr>,
     /// Label keys of a `metrics` macro.
     keys: Vec<Expr>,
@@ -96,7 +122,9 @@ impl Reader for RustReader {
         for (index, file) in files.iter().enumerate() {
             let uses = file.package.map_or(&[][..], |package| &packages[package].uses);
             for site in &file.sites {
-                if let Some(mut definition) = resolver.definition(index, site, uses) {
+                for (at, mut definition) in resolver.definitions(index, site, uses) {
+                    // What a helper makes belongs to who calls it.
+                    let file = &files[at];
                     definition.package =
                         file.package.map_or_else(String::new, |package| packages[package].name.clone());
                     definition.file.clone_from(&file.path);

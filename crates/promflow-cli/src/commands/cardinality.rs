@@ -1,8 +1,10 @@
 //! `promflow cardinality`.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use promflow_config::HttpClientConfig;
-use promflow_flow::cardinality::{Count, CountSource, cardinality};
+use promflow_flow::cardinality::{Count, CountSource, JobLimits, cardinality, limits_in};
 use promflow_http::{ApiClient, QueryData};
 use promflow_model::Clock;
 use tokio::runtime::Handle;
@@ -48,5 +50,10 @@ impl CountSource for Remote<'_> {
         let answer =
             self.runtime.block_on(self.client.label_names(&[selector])).map_err(|e| e.to_string())?;
         Ok(answer.data)
+    }
+
+    fn limits(&self) -> Result<Option<BTreeMap<String, JobLimits>>, String> {
+        let answer = self.runtime.block_on(self.client.config()).map_err(|e| e.to_string())?;
+        limits_in(&answer.data.yaml).map(Some)
     }
 }

@@ -4,20 +4,13 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use promflow_config::{ConfigError, HttpClientConfig};
 use promflow_flow::graph::Edge;
-use promflow_flow::live::LiveState;
-use promflow_flow::paths::{FlowFiles, FlowPaths};
 use promflow_flow::{Graph, questions, render, select};
-use promflow_http::ApiClient;
 use serde::Serialize;
 
-use super::flow_diff;
-use crate::args::{FailOn, FlowArguments, FlowFilesArguments, FlowOutput, FlowQuestion};
-use crate::live;
+use super::{flow_diff, flow_files};
+use crate::args::{FailOn, FlowArguments, FlowOutput, FlowQuestion};
 
-/// Alertmanager's configuration, unless another is named.
-pub(super) const ALERTMANAGER: &str = "monitoring/alertmanager.yml";
 /// How many broken edges are named before the rest is counted.
 const BROKEN_NAMED_MAX: usize = 20;
 
@@ -31,7 +24,7 @@ pub(crate) async fn run(arguments: FlowArguments) -> Result<()> {
         let diff = flow_diff::diff(&arguments.files, revisions)?;
         return answer(json, &diff, || diff.text.clone());
     }
-    let (graph, _) = graph(&arguments.files).await?;
+    let (graph, _) = flow_files::graph(&arguments.files).await?;
     match &arguments.question {
         Some(FlowQuestion::Feeds { name }) => {
             let feeds = questions::feeds(&graph, name)?;
@@ -49,48 +42,6 @@ pub(crate) async fn run(arguments: FlowArguments) -> Result<()> {
         None => draw(&arguments, &graph)?,
     }
     fail(arguments.fail_on, &graph)
-}
-
-/// Reads the files, asks the server if one is named, and builds the graph.
-pub(super) async fn graph(arguments: &FlowFilesArguments) -> Result<(Graph, Option<LiveState>)> {
-    let usual = Path::new(ALERTMANAGER);
-    let alertmanager =
-        arguments.alertmanager_config.clone().or_else(|| usual.is_file().then(|| usual.to_owned()));
-    if alertmanager.is_none() {
-        eprintln!("warning: {ALERTMANAGER} is not there: the chart ends at the alerts");
-    }
-    let paths = FlowPaths {
-        config: Some(arguments.config_file.clone()),
-        alertmanager,
-        source: Some(arguments.source.clone()),
-        pages: arguments.pages.iter().map(|page| (page.job.clone(), page.path.clone())).collect(),
-    };
-    let files = read(&paths)?;
-    if let Some(page) = arguments.pages.iter().find(|page| !files.has_job(&page.job)) {
-        let nearest =
-            files.nearest_job(&page.job).map_or(String::new(), |job| format!("; did you mean `{job}`?"));
-        bail!("--page: no job is called `{}`{nearest}", page.job);
-    }
-    let state = match &arguments.url {
-        Some(url) => Some(ask(url).await?),
-        None => None,
-    };
-    let graph = files.graph(state.as_ref());
-    for problem in graph.problems() {
-        eprintln!("warning: {problem}");
-    }
-    Ok((graph, state))
-}
-
-/// Reads files; every mistake is told.
-pub(super) fn read(paths: &FlowPaths) -> Result<FlowFiles> {
-    FlowFiles::read(paths).map_err(|errors| anyhow::anyhow!("{}", ConfigError::join(&errors)))
-}
-
-async fn ask(url: &str) -> Result<LiveState> {
-    let client = ApiClient::new(url, &HttpClientConfig::default())
-        .with_context(|| format!("{url:?} is no address of a server"))?;
-    live::ask(&client).await.with_context(|| format!("cannot ask {url} for its state"))
 }
 
 /// Prints an answer as JSON or as text.

@@ -8,7 +8,7 @@ use promflow_flow::Graph;
 use promflow_flow::paths::FlowPaths;
 use promflow_flow::questions::{self, Diff};
 
-use super::flow;
+use super::flow_files;
 use crate::args::FlowFilesArguments;
 
 /// Compares two revisions; the work tree is not touched.
@@ -60,7 +60,8 @@ fn graph_at(arguments: &FlowFilesArguments, root: &Path, revision: &str) -> Resu
             .map_err(|_| anyhow::anyhow!("{} is not in the repository {}", path.display(), root.display()))?;
         Ok(copied.join(relative))
     };
-    let alertmanager = arguments.alertmanager_config.as_deref().unwrap_or(Path::new(flow::ALERTMANAGER));
+    let alertmanager =
+        arguments.alertmanager_config.as_deref().unwrap_or(Path::new(flow_files::ALERTMANAGER));
     let (config, alertmanager) = (inside(&arguments.config_file)?, inside(alertmanager)?);
     let source = inside(&arguments.source)?;
     let paths = FlowPaths {
@@ -72,7 +73,7 @@ fn graph_at(arguments: &FlowFilesArguments, root: &Path, revision: &str) -> Resu
     if paths.config.is_none() {
         eprintln!("warning: {revision} has no {}", arguments.config_file.display());
     }
-    let files = flow::read(&paths).with_context(|| format!("cannot read {revision}"))?;
+    let files = flow_files::read(&paths).with_context(|| format!("cannot read {revision}"))?;
     Ok(files.graph(None))
 }
 

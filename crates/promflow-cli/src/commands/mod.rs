@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod fault;
 pub(crate) mod flow;
 mod flow_diff;
+mod flow_files;
 pub(crate) mod prune;
 pub(crate) mod query;
 pub(crate) mod serve;

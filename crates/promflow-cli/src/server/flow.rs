@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use promflow_api::{FlowChart, FlowError, FlowFormat, FlowQuestion, FlowSource};
 use promflow_config::{ConfigError, RuleKind};
-use promflow_flow::cardinality::{Count, CountSource, cardinality};
+use promflow_flow::cardinality::{Count, CountSource, JobLimits, cardinality};
 use promflow_flow::graph::AlertState;
 use promflow_flow::live::{LiveMetric, LiveRule, LiveState, LiveTarget};
 use promflow_flow::paths::{FlowFiles, FlowPaths};
@@ -60,6 +60,7 @@ struct Cache {
 struct Shown {
     graph: Graph,
     live: LiveState,
+    limits: BTreeMap<String, JobLimits>,
     problem: Option<String>,
 }
 
@@ -92,7 +93,8 @@ impl LiveFlow {
         };
         let live = self.live.state();
         let graph = files.graph(Some(&live));
-        let shown = Arc::new(Shown { graph, live, problem: cache.problem.clone() });
+        let (limits, problem) = (files.limits(), cache.problem.clone());
+        let shown = Arc::new(Shown { graph, live, limits, problem });
         cache.shown = Some((Instant::now(), shown.clone()));
         Ok(shown)
     }
@@ -135,7 +137,9 @@ impl FlowSource for LiveFlow {
             }
             FlowQuestion::Cardinality(limit) => {
                 let now_ms = self.live.clock.now_ms();
-                let counter = Counter { live: &self.live, now_ms };
+                // What the files say is of use, but the series are counted without it.
+                let limits = self.shown().ok().map(|shown| shown.limits.clone());
+                let counter = Counter { live: &self.live, now_ms, limits };
                 to_json(&cardinality(&counter, now_ms, *limit).map_err(FlowError::Server)?)
             }
         }
@@ -150,6 +154,8 @@ fn to_json(answer: &impl Serialize) -> Result<String, FlowError> {
 struct Counter<'l> {
     live: &'l Live,
     now_ms: i64,
+    /// What the jobs are configured with.
+    limits: Option<BTreeMap<String, JobLimits>>,
 }
 
 /// How far back label names are looked for, in milliseconds.
@@ -175,6 +181,10 @@ impl CountSource for Counter<'_> {
         let querier =
             self.live.head.querier(self.now_ms - LABELS_BACK_MS, self.now_ms).map_err(|e| e.to_string())?;
         querier.label_names(&selector.matchers).map_err(|e| e.to_string())
+    }
+
+    fn limits(&self) -> Result<Option<BTreeMap<String, JobLimits>>, String> {
+        Ok(self.limits.clone())
     }
 }
 

@@ -184,7 +184,8 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("cannot read the folder") {
         let entry = entry.expect("cannot read the entry");
         let target = to.join(entry.file_name());
-        if entry.file_type().expect("entry has a type").is_dir() {
+        // A link to a folder is copied as one.
+        if entry.path().is_dir() {
             if entry.file_name() != "target" {
                 copy_tree(&entry.path(), &target);
             }

@@ -6,7 +6,7 @@ use promflow_config::{RelabelAction, ScrapeConfig, relabel};
 use promflow_model::{Labels, LabelsBuilder, Matcher};
 
 use super::Builder;
-use crate::exporters::{self, Exporter};
+use crate::exporters::{self, Exporter, Linked};
 use crate::graph::{Details, JobFacts, MetBy, Node, NodeKind, TargetFacts};
 
 /// A job and what it scrapes.
@@ -22,6 +22,8 @@ pub(super) struct JobView<'a> {
     pub(super) met_by: Option<MetBy>,
     /// The places of the definitions that its page shows, by family.
     pub(super) families: BTreeMap<&'a str, Vec<usize>>,
+    /// The libraries that expose metrics in it and whose code is not here.
+    pub(super) linked: Vec<&'static Linked>,
     /// The program of somebody else that it scrapes.
     pub(super) exporter: Option<&'static Exporter>,
 }
@@ -157,6 +159,7 @@ impl<'a> Builder<'a> {
             packages: Vec::new(),
             met_by: None,
             families: BTreeMap::new(),
+            linked: Vec::new(),
             exporter: None,
         };
         self.meet(&mut job);

@@ -284,6 +284,7 @@ impl<'a> Builder<'a> {
         let jobs_where = |fits: &dyn Fn(&super::JobView<'_>) -> bool| -> Vec<usize> {
             (0..self.jobs.len()).filter(|job| !slip && fits(&self.jobs[*job])).collect()
         };
+        let linking = jobs_where(&|job| job.linked.iter().any(|library| library.exposes(name)));
         let owners = jobs_where(&|job| job.exporter.is_some_and(|exporter| exporter.exposes(name)));
         let all = jobs_where(&|_| exporters::is_runtime_metric(name));
         // Nor is it taken for a stranger's when it is that of a known program, unless the job is named after it.
@@ -295,7 +296,8 @@ impl<'a> Builder<'a> {
             })
         };
         let opaque = jobs_where(&|job| job.families.is_empty() && job.exporter.is_none() && may_expose(job));
-        let Some(jobs) = [by_page, owners, all, opaque].into_iter().find(|jobs| !jobs.is_empty()) else {
+        let Some(jobs) = [by_page, linking, owners, all, opaque].into_iter().find(|jobs| !jobs.is_empty())
+        else {
             return Vec::new();
         };
         let (jobs, fault) = self.narrow(&jobs, read, name);
@@ -338,7 +340,11 @@ impl<'a> Builder<'a> {
             }
             (Some(_), _) => self.enliven(edge, job, &[name.to_owned()]),
             (None, _) => {
+                let library = view.linked.iter().find(|library| library.exposes(name));
                 let whose = match (view.exporter, &view.config.source_dir) {
+                    _ if let Some(library) = library => {
+                        format!("it comes from the library `{}`, whose code is not here", library.package)
+                    }
                     (Some(exporter), _) => format!("metrics of {} have no code here", exporter.product),
                     (None, Some(dir)) => format!("no definitions were found in `{dir}`"),
                     (None, None) => format!("the code behind job `{}` is not known", view.config.job_name),

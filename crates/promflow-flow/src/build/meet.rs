@@ -7,6 +7,7 @@ use promflow_source::{Package, Scan, Settings};
 
 use super::Builder;
 use super::jobs::JobView;
+use crate::exporters;
 use crate::graph::MetBy;
 
 impl<'a> Builder<'a> {
@@ -36,6 +37,10 @@ impl<'a> Builder<'a> {
                 families.entry(&definition.name).or_default().push(index);
             }
         }
+        let used = scan.packages.iter().filter(|package| exposed.contains(&package.name));
+        let used: BTreeSet<&String> = used.flat_map(|package| &package.uses).collect();
+        let elsewhere = used.into_iter().filter(|name| scan.package(name).is_none());
+        job.linked = elsewhere.filter_map(|name| exporters::linked(name)).collect();
         (job.packages, job.met_by, job.families) = (packages, Some(met_by), families);
     }
 

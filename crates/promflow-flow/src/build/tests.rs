@@ -545,3 +545,26 @@ fn of_recordings_of_one_name_those_that_fit_are_read() {
     let b = into(&graph, NodeKind::Alert, "B");
     assert!(b.iter().all(|edge| edge.state == State::Mismatch && edge.nearest.is_some()), "{b:#?}");
 }
+
+#[test]
+fn metrics_of_a_library_that_a_program_links_are_not_missing_though_its_code_is_not_here() {
+    let planted = Planted::new(&[
+        "alert: Linked, expr: 'rate(axum_http_requests_total[5m]) > 1'",
+        "alert: Other, expr: 'axum_other_total > 1'",
+    ]);
+    let state = |graph: &Graph, alert: &str| {
+        let edges = into(graph, NodeKind::Alert, alert);
+        (edges[0].state, edges[0].reason.clone().unwrap_or_default())
+    };
+    assert_eq!(state(&planted.graph(None), "Linked").0, State::NeverSeen);
+    let linking =
+        planted.change("app/Cargo.toml", "[dependencies]\n", "[dependencies]\naxum-prometheus = \"0.9\"\n");
+    let graph = linking.graph(None);
+    let (told, reason) = state(&graph, "Linked");
+    assert_eq!(told, State::Unknown, "{reason}");
+    assert!(
+        reason.starts_with("it comes from the library `axum-prometheus`, whose code is not here"),
+        "{reason}"
+    );
+    assert_eq!(state(&graph, "Other").0, State::NeverSeen);
+}

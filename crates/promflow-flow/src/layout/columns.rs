@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Item;
+use super::bundle::bundle;
 use crate::graph::{Lane, NodeKind, State};
 use crate::view::View;
 
@@ -13,12 +14,14 @@ pub(crate) struct Grid {
     pub(crate) items: Vec<Item>,
     /// The items of each column, top to bottom.
     pub(crate) columns: Vec<Vec<usize>>,
-    /// The lane of each column.
-    pub(crate) lanes: Vec<Lane>,
+    /// The lane of each column; `None` for one between two others, which holds no node.
+    pub(crate) lanes: Vec<Option<Lane>>,
     /// The frames: the group's name.
     pub(crate) frames: Vec<String>,
     /// The items that each edge goes through, from left to right.
     pub(crate) chains: Vec<Vec<usize>>,
+    /// The items in which edges of a state meet.
+    pub(crate) points: Vec<(usize, State)>,
     /// Whether an edge runs from right to left.
     pub(crate) reversed: Vec<bool>,
     /// The neighbours of each item in the next column, sorted; then in the column before.
@@ -29,11 +32,22 @@ pub(crate) struct Grid {
 /// Puts nodes into columns and edges through them.
 pub(crate) fn grid(view: &View) -> Grid {
     let (column_of, lanes) = columns(view);
+    let lanes: Vec<Option<Lane>> = lanes.into_iter().map(Some).collect();
     let mut grid = Grid { columns: vec![Vec::new(); lanes.len()], lanes, ..Grid::default() };
+    let mut members: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+    for (node, drawn) in view.nodes.iter().enumerate() {
+        if let Some(group) = &drawn.group {
+            *members.entry((column_of[node], group)).or_default() += 1;
+        }
+    }
+    // What is left of a group in a folded chart is told by its own name.
+    let is_folded = view.total > view.nodes.len();
     let mut frames: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for (node, drawn) in view.nodes.iter().enumerate() {
         let column = column_of[node];
-        let frame = drawn.group.as_deref().map(|group| {
+        let group = drawn.group.as_deref();
+        let framed = group.filter(|group| !is_folded || members[&(column, *group)] > 1);
+        let frame = framed.map(|group| {
             *frames.entry((column, group)).or_insert_with(|| {
                 grid.frames.push(group.to_owned());
                 grid.frames.len() - 1
@@ -60,21 +74,28 @@ pub(crate) fn grid(view: &View) -> Grid {
         grid.chains.push(chain);
         grid.reversed.push(reversed);
     }
-    grid.right = vec![Vec::new(); grid.items.len()];
-    grid.left = vec![Vec::new(); grid.items.len()];
-    for chain in &grid.chains {
-        for pair in chain.windows(2) {
-            if grid.items[pair[0]].column < grid.items[pair[1]].column {
-                grid.right[pair[0]].push(pair[1]);
-                grid.left[pair[1]].push(pair[0]);
+    grid.tie();
+    bundle(view, grid)
+}
+
+impl Grid {
+    /// Notes the neighbours of each item.
+    pub(super) fn tie(&mut self) {
+        self.right = vec![Vec::new(); self.items.len()];
+        self.left = vec![Vec::new(); self.items.len()];
+        for chain in &self.chains {
+            for pair in chain.windows(2) {
+                if self.items[pair[0]].column < self.items[pair[1]].column {
+                    self.right[pair[0]].push(pair[1]);
+                    self.left[pair[1]].push(pair[0]);
+                }
             }
         }
+        for list in self.right.iter_mut().chain(&mut self.left) {
+            list.sort_unstable();
+            list.dedup();
+        }
     }
-    for list in grid.right.iter_mut().chain(&mut grid.left) {
-        list.sort_unstable();
-        list.dedup();
-    }
-    grid
 }
 
 /// Returns the column of each node and the lane of each column.

@@ -9,18 +9,49 @@ const SWAP_ROUNDS: usize = 6;
 /// How many items a column may have for its neighbours to be swapped one by one.
 const SWAP_ITEMS_MAX: usize = 400;
 
-/// Orders the columns and returns how many crossings are left: the best of what two beginnings lead to.
+/// How much work all beginnings may be together, counted in segments; two are always tried.
+const WORK_MAX: usize = 6_000;
+/// How many beginnings are tried at most.
+const BEGINNINGS_MAX: usize = 24;
+
+/// Orders the columns and returns how many crossings are left: the best of what several beginnings lead to.
 pub(crate) fn order(grid: &mut Grid) -> usize {
     let given = grid.columns.clone();
-    let first = settle_columns(grid);
-    let found = std::mem::replace(&mut grid.columns, given);
-    grid.columns.iter_mut().for_each(|column| column.reverse());
-    let second = settle_columns(grid);
-    if second < first {
-        return second;
+    let segments: usize = grid.right.iter().map(Vec::len).sum();
+    let beginnings = (WORK_MAX / segments.max(1)).clamp(2, BEGINNINGS_MAX);
+    let mut best = (usize::MAX, Vec::new());
+    for beginning in 0..beginnings {
+        grid.columns.clone_from(&given);
+        match beginning {
+            0 => {}
+            1 => grid.columns.iter_mut().for_each(|column| column.reverse()),
+            _ => shuffle(&mut grid.columns, beginning as u64),
+        }
+        let found = settle_columns(grid);
+        if found < best.0 {
+            best = (found, std::mem::take(&mut grid.columns));
+        }
+        if found == 0 {
+            break;
+        }
     }
-    grid.columns = found;
-    first
+    grid.columns = best.1;
+    best.0
+}
+
+/// Puts columns into an order without meaning, which is the same each time.
+///
+/// Source: Marsaglia, Xorshift RNGs (2003); Fisher and Yates.
+fn shuffle(columns: &mut [Vec<usize>], seed: u64) {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for column in columns {
+        for at in (1..column.len()).rev() {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            column.swap(at, (state % (at as u64 + 1)) as usize);
+        }
+    }
 }
 
 /// Sorts and swaps until nothing gets better, and returns how many crossings are left.

@@ -3,58 +3,71 @@
 use std::collections::BTreeMap;
 
 use super::columns::Grid;
-use super::route::route;
 use super::{
-    ICON_WIDTH, Layout, NODE_HEIGHT, PlacedBox, PlacedLane, PlacedNode, Rect, SUBTITLE_SIZE, TEXT_MARGIN,
+    FRAME_PAD, ICON_WIDTH, NODE_HEIGHT, PlacedBox, PlacedLane, PlacedNode, Rect, SUBTITLE_SIZE, TEXT_MARGIN,
     TITLE_SIZE, text,
 };
+use crate::graph::Lane;
 use crate::view::View;
 
 /// The room between two nodes of a column.
 const GAP: f64 = 10.0;
 /// The room an edge takes that passes through a column, and around it.
 const PASSAGE: f64 = 9.0;
-/// The room between a frame and what is in it.
-pub(super) const FRAME_PAD: f64 = 7.0;
 /// The room for a frame's heading.
-pub(super) const FRAME_TITLE: f64 = 15.0;
+const FRAME_TITLE: f64 = 15.0;
 /// The room left, right and below everything, and between lanes' edges and nodes.
 const MARGIN: f64 = 16.0;
 /// The room for the lanes' headings.
 const HEADING: f64 = 34.0;
-/// The narrowest and the widest node.
+/// The narrowest node, and the widest where room is short.
 const WIDTH: (f64, f64) = (96.0, 248.0);
-/// The narrowest and the widest room between columns.
+/// The widest node where there is room.
+const WIDTH_MAX: f64 = 520.0;
+/// Up to which width a chart has room for whole names.
+const CHART_WIDTH: f64 = 2400.0;
+/// The narrowest and the widest room between columns, and the room before and behind a column without nodes.
 const CHANNEL: (f64, f64) = (52.0, 132.0);
+const HALF_CHANNEL: f64 = 34.0;
 /// How often positions are pulled towards their neighbours.
 const PULLS: usize = 16;
 
-/// Places everything.
-pub(super) fn place(view: &View, grid: &Grid, crossings: usize) -> Layout {
-    let widths: Vec<f64> = grid.columns.iter().map(|items| column_width(view, grid, items)).collect();
+/// Where everything stands but the edges.
+pub(super) struct Places {
+    pub(super) nodes: Vec<PlacedNode>,
+    pub(super) lanes: Vec<PlacedLane>,
+    /// The left edge of each column.
+    pub(super) lefts: Vec<f64>,
+    /// The width of each column.
+    pub(super) widths: Vec<f64>,
+    /// The middle of each item.
+    pub(super) ys: Vec<f64>,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+/// Places everything but the edges.
+pub(super) fn place(view: &View, grid: &Grid) -> Places {
+    let widths = column_widths(view, grid);
     let (lefts, lanes, width) = horizontal(grid, &widths);
     let (ys, bottom) = vertical(grid);
     let height = bottom + MARGIN;
-    let nodes: Vec<PlacedNode> = view
-        .nodes
-        .iter()
-        .enumerate()
-        .map(|(item, node)| {
-            let column = grid.items[item].column;
-            let rect = Rect {
-                x: lefts[column],
-                y: ys[item] - NODE_HEIGHT / 2.0,
-                width: widths[column],
-                height: NODE_HEIGHT,
-            };
-            let room = widths[column] - ICON_WIDTH - TEXT_MARGIN;
-            PlacedNode {
-                rect,
-                title: text::fit(&node.title, TITLE_SIZE, room),
-                subtitle: text::fit(&node.subtitle, SUBTITLE_SIZE, room),
-            }
-        })
-        .collect();
+    let nodes = view.nodes.iter().enumerate().map(|(item, node)| {
+        let column = grid.items[item].column;
+        let rect = Rect {
+            x: lefts[column],
+            y: ys[item] - NODE_HEIGHT / 2.0,
+            width: widths[column],
+            height: NODE_HEIGHT,
+        };
+        let room = widths[column] - ICON_WIDTH - TEXT_MARGIN;
+        PlacedNode {
+            rect,
+            title: text::fit(&node.title, TITLE_SIZE, room),
+            subtitle: text::fit(&node.subtitle, SUBTITLE_SIZE, room),
+        }
+    });
+    let nodes = nodes.collect();
     let lanes = lanes
         .into_iter()
         .map(|(lane, x, right)| PlacedLane {
@@ -62,33 +75,61 @@ pub(super) fn place(view: &View, grid: &Grid, crossings: usize) -> Layout {
             rect: Rect { x, y: 4.0, width: right - x, height: height - 8.0 },
         })
         .collect();
-    let edges = route(grid, &nodes, &lefts, &widths, &ys);
-    Layout { boxes: boxes(grid, &nodes), nodes, edges, lanes, width, height, crossings }
+    Places { nodes, lanes, lefts, widths, ys, width, height }
 }
 
-fn column_width(view: &View, grid: &Grid, items: &[usize]) -> f64 {
+/// Returns the width of each column: as its texts need, as long as the chart has room for that.
+fn column_widths(view: &View, grid: &Grid) -> Vec<f64> {
+    let wanted: Vec<f64> = grid.columns.iter().map(|items| text_width(view, grid, items)).collect();
+    let channels: f64 = (1..grid.columns.len()).map(|column| channel(grid, column)).sum();
+    let room = CHART_WIDTH - 2.0 * MARGIN - channels;
+    // The widest columns give way first.
+    let mut widest = WIDTH_MAX;
+    while widest > WIDTH.1 && wanted.iter().map(|width| width.min(widest)).sum::<f64>() > room {
+        widest -= 8.0;
+    }
+    wanted.into_iter().map(|width| width.min(widest.max(WIDTH.1)).ceil()).collect()
+}
+
+/// Returns the width that the texts of a column need; 0 without nodes.
+fn text_width(view: &View, grid: &Grid, items: &[usize]) -> f64 {
     let nodes = items.iter().filter_map(|item| grid.items[*item].node).map(|node| &view.nodes[node]);
-    let texts = nodes
-        .map(|node| text::width(&node.title, TITLE_SIZE).max(text::width(&node.subtitle, SUBTITLE_SIZE)));
-    let widest = texts.fold(0.0, f64::max) + ICON_WIDTH + TEXT_MARGIN;
-    widest.clamp(WIDTH.0, WIDTH.1).ceil()
+    let texts = nodes.map(|node| {
+        let heading = if node.group.is_some() {
+            text::width(node.group.as_deref().unwrap_or(""), SUBTITLE_SIZE) - ICON_WIDTH - TEXT_MARGIN
+        } else {
+            0.0
+        };
+        heading.max(text::width(&node.title, TITLE_SIZE)).max(text::width(&node.subtitle, SUBTITLE_SIZE))
+    });
+    let widest = texts.reduce(f64::max).map(|width| width + ICON_WIDTH + TEXT_MARGIN);
+    widest.map_or(0.0, |width| width.clamp(WIDTH.0, WIDTH_MAX))
+}
+
+/// Returns the room between a column and the one before it.
+fn channel(grid: &Grid, column: usize) -> f64 {
+    if grid.lanes[column].is_none() || grid.lanes[column - 1].is_none() {
+        return HALF_CHANNEL;
+    }
+    let segments: usize = grid.columns[column - 1].iter().map(|item| grid.right[*item].len()).sum();
+    (CHANNEL.0 + segments as f64 * 0.8).min(CHANNEL.1).ceil()
 }
 
 /// Returns the left edge of each column, the lanes with their edges, and the width of everything.
-fn horizontal(grid: &Grid, widths: &[f64]) -> (Vec<f64>, Vec<(crate::graph::Lane, f64, f64)>, f64) {
+fn horizontal(grid: &Grid, widths: &[f64]) -> (Vec<f64>, Vec<(Lane, f64, f64)>, f64) {
     let mut lefts = Vec::new();
-    let mut lanes: Vec<(crate::graph::Lane, f64, f64)> = Vec::new();
+    let mut lanes: Vec<(Lane, f64, f64)> = Vec::new();
     let mut x = MARGIN;
     for (column, width) in widths.iter().enumerate() {
         if column > 0 {
-            let segments: usize = grid.columns[column - 1].iter().map(|item| grid.right[*item].len()).sum();
-            x += (CHANNEL.0 + segments as f64 * 0.8).min(CHANNEL.1).ceil();
+            x += channel(grid, column);
         }
         lefts.push(x);
         let right = x + width + MARGIN;
-        match lanes.last_mut() {
-            Some((lane, _, end)) if *lane == grid.lanes[column] => *end = right,
-            _ => lanes.push((grid.lanes[column], x - MARGIN, right)),
+        match (grid.lanes[column], lanes.last_mut()) {
+            (Some(own), Some((lane, _, end))) if *lane == own => *end = right,
+            (Some(own), _) => lanes.push((own, x - MARGIN, right)),
+            (None, _) => {}
         }
         x += width;
     }
@@ -124,7 +165,7 @@ fn vertical(grid: &Grid) -> (Vec<f64>, f64) {
     let bottom = all.iter().map(|item| edge(item).1).fold(f64::NEG_INFINITY, f64::max);
     let shift = HEADING + MARGIN - top;
     ys.iter_mut().for_each(|y| *y = ((*y + shift) * 2.0).round() / 2.0);
-    (ys, bottom + shift)
+    (ys, (bottom + shift).ceil())
 }
 
 fn half_height(grid: &Grid, item: usize) -> f64 {
@@ -183,7 +224,8 @@ fn pull_column(grid: &Grid, column: usize, offsets: &[f64], ys: &mut [f64], by_l
     }
 }
 
-fn boxes(grid: &Grid, nodes: &[PlacedNode]) -> Vec<PlacedBox> {
+/// Returns the frames around the nodes of each group.
+pub(super) fn boxes(grid: &Grid, nodes: &[PlacedNode]) -> Vec<PlacedBox> {
     let mut frames: BTreeMap<usize, Rect> = BTreeMap::new();
     for (item, node) in nodes.iter().enumerate() {
         let Some(frame) = grid.items[item].frame else { continue };

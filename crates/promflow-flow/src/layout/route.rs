@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::columns::Grid;
-use super::place::FRAME_PAD;
-use super::{PlacedEdge, PlacedNode, Point};
+use super::place::Places;
+use super::{FRAME_PAD, PlacedEdge, Point};
+use crate::graph::State;
 
 /// The room between two edges at one side of a node, at most.
 const PORT_GAP: f64 = 4.0;
@@ -12,15 +13,10 @@ const PORT_GAP: f64 = 4.0;
 const PORT_SHARE: f64 = 0.62;
 
 /// Routes every edge through its places: straight within a column, bent between columns.
-pub(super) fn route(
-    grid: &Grid,
-    nodes: &[PlacedNode],
-    lefts: &[f64],
-    widths: &[f64],
-    ys: &[f64],
-) -> Vec<PlacedEdge> {
-    let out = ports(grid, nodes, ys, true);
-    let into = ports(grid, nodes, ys, false);
+pub(super) fn route(grid: &Grid, places: &Places) -> Vec<PlacedEdge> {
+    let Places { lefts, widths, ys, .. } = places;
+    let out = ports(grid, places, true);
+    let into = ports(grid, places, false);
     let port = |ports: &BTreeMap<(usize, usize), f64>, item: usize, other: usize| {
         ports.get(&(item, other)).copied().unwrap_or(ys[item])
     };
@@ -57,10 +53,17 @@ pub(super) fn route(
         .collect()
 }
 
+/// Returns where edges of a state meet.
+pub(super) fn points(grid: &Grid, places: &Places) -> Vec<(Point, State)> {
+    let at = |item: usize| Point { x: places.lefts[grid.items[item].column], y: places.ys[item] };
+    grid.points.iter().map(|(item, state)| (at(*item), *state)).collect()
+}
+
 /// Returns where each segment starts at a node's right side, or ends at its left: spread in the order of the other ends.
-fn ports(grid: &Grid, nodes: &[PlacedNode], ys: &[f64], at_right: bool) -> BTreeMap<(usize, usize), f64> {
+fn ports(grid: &Grid, places: &Places, at_right: bool) -> BTreeMap<(usize, usize), f64> {
+    let ys = &places.ys;
     let mut ports = BTreeMap::new();
-    for (item, node) in nodes.iter().enumerate() {
+    for (item, node) in places.nodes.iter().enumerate() {
         let mut others = if at_right { grid.right[item].clone() } else { grid.left[item].clone() };
         others.sort_by(|a, b| ys[*a].total_cmp(&ys[*b]).then(a.cmp(b)));
         let steps = others.len().saturating_sub(1) as f64;

@@ -7,7 +7,8 @@ use promflow_syntax::ast::{Expr, ExprKind};
 use serde::Serialize;
 
 use super::ask::AskError;
-use super::tree::{Branch, grow, place};
+use super::place::Place;
+use super::tree::{Branch, grow};
 use super::ways::Ways;
 use super::{Lineage, is_reader};
 use crate::catalogue::likely_family;
@@ -50,11 +51,8 @@ pub struct Hit {
     /// The node's name.
     pub name: String,
     /// Where it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
+    #[serde(flatten)]
+    pub place: Place,
     /// An alert's severity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
@@ -309,8 +307,7 @@ fn plain_hit(node: &Node) -> Hit {
     Hit {
         id: node.id.clone(),
         name: node.name.clone(),
-        file: node.file.clone(),
-        line: node.line,
+        place: Place::of(node),
         direct: true,
         ..Hit::default()
     }
@@ -371,7 +368,7 @@ impl Breaks {
 
 fn write_hit(hit: &Hit, out: &mut String) {
     let _ = write!(out, "  {}", hit.name);
-    let place = place(hit.file.as_deref(), hit.line);
+    let place = hit.place.to_string();
     if !place.is_empty() {
         let _ = write!(out, "  {place}");
     }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::tree::{node_place, place};
+use super::place::Place;
 use crate::graph::{DefinitionFacts, Details, Edge, Existence, Graph, Node, NodeKind, State};
 
 /// What differs between two graphs.
@@ -45,12 +45,9 @@ pub struct ChangedNode {
     pub kind: &'static str,
     /// The node's name.
     pub name: String,
-    /// Where it stands now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
     /// What it says.
     pub changes: Vec<Change>,
 }
@@ -122,8 +119,7 @@ fn node_changes(before: &Graph, after: &Graph) -> NodeChanges {
                 id: (*id).to_owned(),
                 kind: node.kind.as_str(),
                 name: node.name.clone(),
-                file: node.file.clone(),
-                line: node.line,
+                place: Place::of(node),
                 changes: found,
             });
         }
@@ -258,11 +254,11 @@ impl Diff {
         );
         for (sign, nodes) in [("added", &added), ("removed", &removed)] {
             for node in nodes {
-                let _ = writeln!(out, "- {sign} `{}` {}", node.name, node_place(node));
+                let _ = writeln!(out, "- {sign} `{}` {}", node.name, Place::of(node));
             }
         }
         for node in changed {
-            let _ = writeln!(out, "- changed `{}` {}", node.name, place(node.file.as_deref(), node.line));
+            let _ = writeln!(out, "- changed `{}` {}", node.name, node.place);
             for change in &node.changes {
                 let _ = writeln!(
                     out,

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::ask::{AskError, ids_of};
-use super::tree::{Branch, grow, node_place};
+use super::place::Place;
+use super::tree::{Branch, grow};
 use super::ways::Ways;
 use crate::graph::{DefinitionFacts, Details, Edge, Existence, Graph, Node, NodeKind};
 
@@ -86,7 +87,7 @@ impl Feeds {
             _ => out.push_str("\ndefined in code:\n"),
         }
         for node in &self.definitions {
-            let _ = writeln!(out, "  {}  {}", node.name, node_place(node));
+            let _ = writeln!(out, "  {}  {}", node.name, Place::of(node));
         }
         if !self.broken.is_empty() {
             out.push_str("\nbroken:\n");

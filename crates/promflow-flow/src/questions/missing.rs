@@ -7,7 +7,7 @@ use promflow_syntax::ast::ExprKind;
 use serde::Serialize;
 
 use super::is_reader;
-use super::tree::place;
+use super::place::Place;
 use crate::graph::{Graph, NodeKind, State};
 
 /// What is read but cannot come.
@@ -51,11 +51,8 @@ pub struct Reader {
     /// The node's name.
     pub name: String,
     /// Where it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
+    #[serde(flatten)]
+    pub place: Place,
     /// The selector.
     pub via: String,
 }
@@ -85,8 +82,7 @@ pub fn missing(graph: &Graph) -> Missing {
             id: reader.id.clone(),
             kind: reader.kind.as_str(),
             name: reader.name.clone(),
-            file: reader.file.clone(),
-            line: reader.line,
+            place: Place::of(reader),
             via: edge.via.clone(),
         };
         if !entry.readers.contains(&reader) {
@@ -124,13 +120,17 @@ impl Missing {
         for missing in &self.missing {
             let _ = writeln!(out, "{}  [{}] {}", missing.name, missing.state, missing.reason);
             if let Some(nearest) = &missing.nearest {
-                let place = place(missing.nearest_file.as_deref(), missing.nearest_line);
+                let place =
+                    Place { file: missing.nearest_file.clone(), line: missing.nearest_line }.to_string();
                 let gap = if place.is_empty() { "" } else { "  " };
                 let _ = writeln!(out, "  nearest: {nearest}{gap}{place}");
             }
             for reader in &missing.readers {
-                let place = place(reader.file.as_deref(), reader.line);
-                let _ = writeln!(out, "  read by {} {}  {place}  {}", reader.kind, reader.name, reader.via);
+                let _ = writeln!(
+                    out,
+                    "  read by {} {}  {}  {}",
+                    reader.kind, reader.name, reader.place, reader.via
+                );
             }
         }
         out

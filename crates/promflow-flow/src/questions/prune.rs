@@ -8,6 +8,7 @@ use promflow_syntax::ast::{Expr, ExprKind, VectorSelector};
 use serde::Serialize;
 
 use super::is_reader;
+use super::place::Place;
 use super::returns::can_return;
 use super::ways::Ways;
 use crate::catalogue::{likely_family, series_names};
@@ -41,12 +42,9 @@ pub struct Unread {
     /// The type.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// Where it is defined.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
     /// The package that holds it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub package: String,
@@ -84,11 +82,8 @@ pub struct DeadAlert {
     /// The alert's name.
     pub name: String,
     /// Where it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
+    #[serde(flatten)]
+    pub place: Place,
     /// The severity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
@@ -117,12 +112,9 @@ pub struct NoHelp {
     pub id: String,
     /// The family's name.
     pub name: String,
-    /// Where it is defined.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
     /// The type.
     #[serde(rename = "type")]
     pub kind: &'static str,
@@ -136,13 +128,11 @@ pub fn prune(graph: &Graph, live: Option<&LiveState>) -> Prune {
         unread.extend(unread_on_pages(graph, live));
     }
     unread.sort_by(|a, b| b.series.cmp(&a.series).then_with(|| (&a.name, &a.id).cmp(&(&b.name, &b.id))));
-    let no_help =
-        definitions(graph).filter(|(_, facts)| facts.help.as_deref().unwrap_or("").trim().is_empty());
+    let no_help = definitions(graph).filter(|(_, facts)| has_no_help(facts));
     let no_help = no_help.map(|(node, facts)| NoHelp {
         id: node.id.clone(),
         name: node.name.clone(),
-        file: node.file.clone(),
-        line: node.line,
+        place: Place::of(node),
         kind: facts.metric_type.as_str(),
     });
     Prune {
@@ -155,10 +145,25 @@ pub fn prune(graph: &Graph, live: Option<&LiveState>) -> Prune {
 }
 
 fn definitions(graph: &Graph) -> impl Iterator<Item = (&Node, &DefinitionFacts)> {
-    graph.nodes.iter().filter_map(|node| match &node.details {
-        Details::Definition(facts) if facts.existence == Existence::Code => Some((node, facts)),
+    graph.nodes.iter().filter_map(|node| Some((node, code_facts(node)?)))
+}
+
+/// Returns what is known of a metric when the node is its definition in code.
+pub(crate) fn code_facts(node: &Node) -> Option<&DefinitionFacts> {
+    match &node.details {
+        Details::Definition(facts) if facts.existence == Existence::Code => Some(facts),
         _ => None,
-    })
+    }
+}
+
+/// Says whether nobody explained a metric.
+pub(crate) fn has_no_help(facts: &DefinitionFacts) -> bool {
+    facts.help.as_deref().unwrap_or("").trim().is_empty()
+}
+
+/// Returns the ids of the definitions that no rule and no dashboard reads.
+pub(crate) fn unread_ids(ways: &Ways<'_>) -> BTreeSet<String> {
+    unread_definitions(ways).into_iter().map(|metric| metric.id).collect()
 }
 
 /// Says whether a wildcard asks for some names and not for all of them: to count all series is not to read them.
@@ -191,8 +196,7 @@ fn unread_definitions(ways: &Ways<'_>) -> Vec<Unread> {
             id: node.id.clone(),
             name: node.name.clone(),
             kind: facts.metric_type.as_str(),
-            file: node.file.clone(),
-            line: node.line,
+            place: Place::of(node),
             package: facts.package.clone(),
             help: facts.help.clone(),
             jobs: jobs.map(|job| job.name.clone()).collect(),
@@ -309,7 +313,8 @@ fn drop_block(metrics: &[&Unread]) -> String {
     yaml
 }
 
-fn dead_alerts(ways: &Ways<'_>) -> Vec<DeadAlert> {
+/// Finds the alerts that cannot fire.
+pub(crate) fn dead_alerts(ways: &Ways<'_>) -> Vec<DeadAlert> {
     let graph = ways.graph();
     let mut into: BTreeMap<&str, Vec<&Edge>> = BTreeMap::new();
     for edge in &graph.edges {
@@ -344,8 +349,7 @@ fn dead_alerts(ways: &Ways<'_>) -> Vec<DeadAlert> {
         .map(|node| DeadAlert {
             id: node.id.clone(),
             name: node.name.clone(),
-            file: node.file.clone(),
-            line: node.line,
+            place: Place::of(node),
             severity: match &node.details {
                 Details::Rule(rule) => Some(rule.severity().to_owned()).filter(|s| !s.is_empty()),
                 _ => None,
@@ -393,7 +397,7 @@ impl Prune {
         let mut out = String::new();
         let _ = writeln!(out, "metrics read by nobody: {}", self.unread.len());
         for metric in &self.unread {
-            let place = super::tree::place(metric.file.as_deref(), metric.line);
+            let place = metric.place.to_string();
             let place = if place.is_empty() { "code not here".to_owned() } else { place };
             let series = metric.series.map_or(String::new(), |series| format!("  {series} series"));
             let jobs = if metric.jobs.is_empty() { "no job".to_owned() } else { metric.jobs.join(", ") };
@@ -408,7 +412,7 @@ impl Prune {
         }
         let _ = writeln!(out, "\nalerts that cannot fire: {}", self.dead_alerts.len());
         for alert in &self.dead_alerts {
-            let place = super::tree::place(alert.file.as_deref(), alert.line);
+            let place = alert.place.to_string();
             let _ = writeln!(out, "  {}  {place}", alert.name);
             for cause in &alert.causes {
                 let _ = writeln!(out, "      [{}] {}", cause.state, cause.reason);
@@ -416,7 +420,7 @@ impl Prune {
         }
         let _ = writeln!(out, "\nmetrics without help text: {}", self.no_help.len());
         for metric in &self.no_help {
-            let place = super::tree::place(metric.file.as_deref(), metric.line);
+            let place = metric.place.to_string();
             let _ = writeln!(out, "  {}  {}  {place}", metric.name, metric.kind);
         }
         out

@@ -99,7 +99,7 @@ fn what_can_go_is_what_nobody_reads_and_what_cannot_fire() {
             "secret_total"
         ]
     );
-    assert_eq!(answer.unread[2].line, Some(4));
+    assert_eq!(answer.unread[2].place.line, Some(4));
     let dead: Vec<&str> = answer.dead_alerts.iter().map(|alert| alert.name.as_str()).collect();
     assert_eq!(dead, ["Behind", "Typo"]);
     assert_eq!(answer.dead_alerts[0].causes[0].state, "never_seen");

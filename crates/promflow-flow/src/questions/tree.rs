@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::place::Place;
 use super::ways::{Token, Ways};
-use crate::graph::{Edge, Node, NodeKind};
+use crate::graph::{Edge, NodeKind};
 
 /// How many nodes a tree has at most; a way through a hundred targets is told by the first of them.
 const BRANCHES_MAX: usize = 2_000;
@@ -24,11 +25,8 @@ pub struct Branch {
     /// The node's name.
     pub name: String,
     /// Where it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
+    #[serde(flatten)]
+    pub place: Place,
     /// The edge between it and its parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
@@ -73,20 +71,10 @@ fn branch<'g>(
         id: node.id.clone(),
         kind: node.kind.as_str(),
         name: node.name.clone(),
-        file: node.file.clone(),
-        line: node.line,
+        place: Place::of(node),
         edge: edge.cloned(),
         again,
         children,
-    }
-}
-
-/// Writes a node's place as an editor jumps to it.
-pub(super) fn place(file: Option<&str>, line: Option<u32>) -> String {
-    match (file, line) {
-        (Some(file), Some(line)) => format!("{file}:{line}"),
-        (Some(file), None) => file.to_owned(),
-        _ => String::new(),
     }
 }
 
@@ -99,7 +87,7 @@ impl Branch {
     }
 
     fn write(&self, own: &str, below: &str, out: &mut String) {
-        let place = place(self.file.as_deref(), self.line);
+        let place = self.place.to_string();
         let gap = if place.is_empty() { "" } else { "  " };
         let _ = write!(out, "{own}{} {}{gap}{place}", self.kind, self.name);
         if let Some(edge) = &self.edge {
@@ -139,9 +127,4 @@ fn write_edge(edge: &Edge, name: &str, out: &mut String) {
     if let Some(reason) = edge.reason.as_ref().filter(|_| !edge.state.is_fine()) {
         let _ = write!(out, " {reason}");
     }
-}
-
-/// Returns the place of a node as an editor jumps to it.
-pub(super) fn node_place(node: &Node) -> String {
-    place(node.file.as_deref(), node.line)
 }

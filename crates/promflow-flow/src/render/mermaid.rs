@@ -34,7 +34,8 @@ pub fn mermaid(graph: &Graph) -> String {
 /// Writes the whole chart without folds: in one part where Mermaid's limits allow, else in one for each group of
 /// rules, with what feeds it and whom it tells, and one for what no rule reads. Each part comes with its name.
 pub fn mermaid_parts(graph: &Graph) -> Vec<(String, String)> {
-    let options = ViewOptions { nodes_max: usize::MAX, edges_max: usize::MAX, sinks: true };
+    let options =
+        ViewOptions { nodes_max: usize::MAX, edges_max: usize::MAX, lane_max: usize::MAX, sinks: true };
     let fits = |text: &str, edges: usize| text.len() < TEXT_MAX && edges <= EDGES_MAX;
     let view = View::of(graph, &options);
     let text = write(&view);

@@ -49,6 +49,14 @@ pub(super) fn svg_in(view: &View, dark: Option<bool>) -> String {
     for &at in &order {
         edge(view, &view.edges[at], &placed.edges[at], &mut out);
     }
+    for (at, state) in &placed.points {
+        let (x, y) = (n(at.x), n(at.y));
+        let _ = writeln!(
+            out,
+            "<g class=\"edge point {}\"><circle class=\"head\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/></g>",
+            state.as_str()
+        );
+    }
     for (node, place) in view.nodes.iter().zip(&placed.nodes) {
         draw_node(node, place, &mut out);
     }
@@ -154,7 +162,8 @@ fn path(points: &[Point]) -> String {
     for pair in points.windows(2) {
         let (a, b) = (pair[0], pair[1]);
         let _ = if a == b {
-            Ok(())
+            // Where edges meet, all of them start their dashes anew, so that they lie on each other.
+            write!(out, "M{} {}", n(b.x), n(b.y))
         } else if (a.y - b.y).abs() < 0.01 {
             write!(out, "H{}", n(b.x))
         } else if (a.x - b.x).abs() < 0.01 {

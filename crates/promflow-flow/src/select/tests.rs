@@ -45,6 +45,46 @@ fn names_and_keys_select_nodes() {
 }
 
 #[test]
+fn words_say_what_nodes_are() {
+    check(
+        "is:unread",
+        &[
+            "definition:app/http_request_duration_seconds",
+            "definition:app/secret_total",
+            "definition:lib/lib_total",
+            "definition:lost/lost_total",
+        ],
+    );
+    check("is:missing", &["missing:http_request_total"]);
+    check("is:mute", &["alert:Typo"]);
+    check("is:broken,kind:alert", &["alert:Typo"]);
+    check("is:nohelp", &[]);
+    check("is:firing", &[]);
+    check("is:unroutable", &[]);
+    check("is:missing|broken,kind:alert", &["alert:Typo"]);
+    let untold = Planted::new(&["alert: A, expr: 'queue_size > 1'"])
+        .change("app/src/main.rs", "\"Queue.\"", "\"\"")
+        .graph(None);
+    let of = |expr: &str| select_ids(&untold, expr).expect("it is one").into_iter().collect::<Vec<_>>();
+    assert_eq!(of("is:nohelp"), ["definition:app/queue_size"]);
+    refused(
+        "is:unred",
+        "1:4: `unred` is no is; there are unread, missing, nohelp, mute, unroutable, firing, failing, broken; did you mean `unread`?",
+    );
+}
+
+#[test]
+fn values_have_alternatives_and_labels_are_keys() {
+    check("severity:critical|info", &["alert:Errors", "alert:Queue"]);
+    check("Err*|Qu*", &["alert:Errors", "alert:Queue"]);
+    check("metric:queue*", &["definition:app/queue_size"]);
+    check("kind:al*", &["alert:Errors", "alert:Queue", "alert:Typo"]);
+    let labelled = Planted::new(&["alert: A, expr: 'queue_size > 1', labels: {team: web}"]).graph(None);
+    let team = select_ids(&labelled, "team:web").expect("a label of a rule is a key");
+    assert_eq!(team.into_iter().collect::<Vec<_>>(), ["alert:A"]);
+}
+
+#[test]
 fn terms_are_joined_intersected_and_taken_away() {
     check("Errors Queue", &["alert:Errors", "alert:Queue"]);
     check("kind:alert,severity:info", &["alert:Queue"]);
@@ -99,4 +139,14 @@ fn mistakes_are_told_with_their_column_and_what_was_meant() {
     let keys = select(&graph(), "knd:alert").expect_err("no key");
     assert_eq!(keys.nearest(), Some("kind"));
     assert!(select(&graph(), &"+".repeat(20_000)).is_err());
+}
+
+#[test]
+fn every_key_and_word_is_documented() {
+    let text = include_str!("../../../../docs/selection.md");
+    let keys = super::keys::KEYS.iter().map(|key| format!("`{key}:`"));
+    let words = super::keys::IS.iter().map(|word| format!("`{word}`"));
+    for wanted in keys.chain(words) {
+        assert!(text.contains(&wanted), "docs/selection.md says nothing of {wanted}");
+    }
 }

@@ -1,19 +1,22 @@
 //! Which nodes are folded together, step by step: first what nobody reads, last what is wrong.
 
-use super::{Facts, Tone, tone};
+use super::Facts;
 use crate::graph::{DefinitionFacts, Details, Existence, Node, NodeKind};
 
 /// The last step.
-pub(super) const LEVEL_MAX: usize = 8;
+pub(super) const LEVEL_MAX: usize = 9;
+/// From which step on also what is wrong is folded: not only because a lane is too high.
+pub(super) const LEVEL_NOTABLE: usize = 8;
 
 impl Facts<'_> {
     /// Returns the id of the fold that a node belongs to at a step, `None` when it is drawn on its own.
     pub(super) fn fold(&self, node: &Node, level: usize) -> Option<String> {
         let group = node.group.as_deref().unwrap_or("");
         let is_notable = self.notable.contains(node.id.as_str());
-        if is_notable && level < 7 {
+        if is_notable && level < LEVEL_NOTABLE {
             return None;
         }
+        let mark = if is_notable { "!" } else { "" };
         match &node.details {
             Details::Definition(facts) => self.fold_definition(node, facts, level),
             Details::Rule(_) if node.kind == NodeKind::Recording && level >= 2 => match level {
@@ -23,14 +26,15 @@ impl Facts<'_> {
             },
             Details::Rule(_) if node.kind == NodeKind::Alert && level >= 4 => match level {
                 4 => Some(format!("fold:alerts/{group}")),
-                5..=7 => Some(format!("fold:alerts/{}{}", node.file.as_deref().unwrap_or(""), mark(node))),
-                _ => Some(format!("fold:alerts{}", mark(node))),
+                5 | 6 => Some(format!("fold:alerts/{}", node.file.as_deref().unwrap_or(""))),
+                // At last by who is told, which is what tells alerts apart when there are very many.
+                _ => Some(format!("fold:alerts/{}{mark}", self.way(node))),
             },
             Details::Library { .. } if level >= 6 => Some("fold:libraries".to_owned()),
             Details::Exporter { .. } if level >= 6 => Some("fold:exporters".to_owned()),
             Details::Endpoint { .. } if level >= 6 => Some("fold:endpoints".to_owned()),
-            Details::Job(_) if level >= 6 => Some(format!("fold:jobs{}", mark(node))),
-            Details::Route(_) if level >= 8 => Some("fold:routes".to_owned()),
+            Details::Job(_) if level >= 6 => Some(format!("fold:jobs{mark}")),
+            Details::Route(_) if level >= LEVEL_MAX => Some("fold:routes".to_owned()),
             _ => None,
         }
     }
@@ -51,13 +55,13 @@ impl Facts<'_> {
             _ => None,
         }
     }
-}
 
-/// Keeps what is wrong apart from what is fine.
-fn mark(node: &Node) -> &'static str {
-    match tone(node) {
-        Tone::Bad => "!",
-        Tone::Warning => "?",
-        _ => "",
+    /// Returns where an alert goes: its routes, or its severity when no route is known.
+    fn way(&self, alert: &Node) -> String {
+        match (self.routes.get(alert.id.as_str()), &alert.details) {
+            (Some(routes), _) => routes.iter().copied().collect::<Vec<_>>().join(" + "),
+            (None, Details::Rule(rule)) if !rule.severity().is_empty() => rule.severity().to_owned(),
+            _ => "no severity".to_owned(),
+        }
     }
 }

@@ -80,8 +80,8 @@ fn stem(name: &str) -> &str {
 pub(super) fn fold(id: &str, members: &[&Node]) -> (String, String) {
     let count = members.len();
     let (kind, rest) = id.strip_prefix("fold:").unwrap_or(id).split_once('/').unwrap_or((id, ""));
-    let rest = rest.trim_end_matches(['!', '?']);
-    let kind = kind.strip_prefix("fold:").unwrap_or(kind).trim_end_matches(['!', '?']);
+    let rest = rest.trim_end_matches('!');
+    let kind = kind.strip_prefix("fold:").unwrap_or(kind).trim_end_matches('!');
     let what = match kind {
         "unread" => format!("{count} metrics, read by nobody"),
         "names" => format!("{count} names"),

@@ -226,6 +226,14 @@ pub struct MetricMetadata {
     pub unit: String,
 }
 
+/// What a server is configured with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServerConfig {
+    /// The configuration as the server reads it, without secrets.
+    pub yaml: String,
+}
+
 /// Which server it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::resolve::Resolver;
+use super::value::Value;
 use super::{Call, FileFindings};
 use crate::Definition;
 
@@ -41,12 +42,8 @@ pub(super) fn note_values(
                     let keyword = call.keywords.iter().find(|(own, _)| own == label).map(|(_, value)| value);
                     let value = keyword.or_else(|| call.args.get(place))?;
                     // A parameter may be anything, whatever else has its name.
-                    let is_local = call.function.is_some_and(|at| {
-                        files[*file].functions[at]
-                            .parameters
-                            .iter()
-                            .any(|(parameter, _)| *value == super::Value::Name(parameter.clone()))
-                    });
+                    let is_local =
+                        matches!(value, Value::Name(name) if files[*file].is_local(call.scope, name));
                     if is_local { None } else { resolver.text(*file, value, &[]) }
                 })
                 .collect();

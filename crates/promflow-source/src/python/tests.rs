@@ -190,3 +190,139 @@ fn deep_code_is_refused_and_never_overflows() {
         assert_eq!(scan.problems.len(), 1, "{}", &code[..20]);
     }
 }
+
+#[test]
+fn loops_over_lists_and_dictionaries_define_a_metric_for_each_element() {
+    let code = "from prometheus_client import Counter, Gauge\nNAMES = ('a', 'b')\n\
+                SPECS = {'c': ('C.', ['x']), 'd': ('D.', [])}\n\
+                BY_NAME = {name: Counter(f'shop_{name}', 'Of a list.') for name in NAMES}\n\
+                for name, (text, labels) in SPECS.items():\n    BY_NAME[name] = Gauge(name, text, labels)\n\
+                for place, name in enumerate(['e']):\n    Gauge(name, 'E.')\n\
+                def make(prefix, names):\n    return [Gauge(f'{prefix}_{name}', 'F.') for name in names]\n\
+                make('app', ['f', 'g'])\n";
+    assert_eq!(names(code), ["shop_a_total", "shop_b_total", "c", "d", "e", "app_f", "app_g"]);
+    let found = found(code);
+    assert_eq!(found[2].labels, Some(vec!["x".to_owned()]));
+    assert_eq!((found[2].line, found[5].line), (6, 11), "in the loop itself, and at the helper's call");
+}
+
+#[test]
+fn texts_are_put_together_in_every_way_that_code_does() {
+    let code = "from prometheus_client import Gauge\nP = 'Web-Shop'\nN = {'q': 'queue', 'l': ['list']}\n\
+                Gauge('{}_{kind}'.format('a', kind='b'), 'A.')\nGauge('%s_size' % 'c', 'C.')\nGauge('%s_%d' % ('d', 2), 'D.')\n\
+                Gauge('_'.join(['e', N['q']]), 'E.')\nGauge(P.lower().replace('-', '_'), 'P.')\nGauge(N['l'][0], 'L.')\n\
+                Gauge(P % unknown(), 'no')\nGauge(N['none'], 'no')\n";
+    assert_eq!(names(code), ["a_b", "c_size", "d_2", "e_queue", "web_shop", "list"]);
+}
+
+#[test]
+fn objects_that_hold_metrics_are_followed_to_where_they_are_made() {
+    let scan = scanned(&[
+        (
+            "app/metrics.py",
+            "from dataclasses import dataclass, field\nfrom prometheus_client import Counter, Gauge, Histogram\n\
+             class Metrics:\n    def __init__(self, namespace, labels=None):\n        self._ns = namespace\n\
+             \x20       self.requests = Counter('requests', 'R.', labels or ['job'], namespace=namespace)\n\
+             \x20   def gauge(self, name, help=''):\n        return Gauge(f'{self._ns}_{name}', help)\n\
+             class Base:\n    def __init__(self, name, *, buckets=None):\n\
+             \x20       self.metric = Histogram(name, 'B.', buckets=buckets or Histogram.DEFAULT_BUCKETS)\n\
+             class Heir(Base):\n    pass\n\
+             class Named(Base):\n    def __init__(self):\n        super().__init__('named_seconds', buckets=[1, 2])\n\
+             class Own(Counter):\n    def __init__(self, name):\n        super().__init__(f'own_{name}', 'O.')\n\
+             @dataclass\nclass Held:\n    held: Counter = field(default_factory=lambda: Counter('held', 'H.'))\n",
+        ),
+        (
+            "app/use.py",
+            "from app.metrics import Metrics, Heir, Own\nmetrics = Metrics('shop')\nmetrics.gauge('size', 'S.')\n\
+             Heir('heir_seconds')\nOwn('thing')\n",
+        ),
+    ]);
+    let found: Vec<(&str, &str, u32)> =
+        scan.definitions.iter().map(|d| (d.name.as_str(), d.file.as_str(), d.line)).collect();
+    assert_eq!(
+        found,
+        [
+            ("named_seconds", "app/metrics.py", 16),
+            ("held_total", "app/metrics.py", 22),
+            ("shop_requests_total", "app/use.py", 2),
+            ("shop_size", "app/use.py", 3),
+            ("heir_seconds", "app/use.py", 4),
+            ("own_thing_total", "app/use.py", 5),
+        ]
+    );
+    assert_eq!(scan.definitions[0].buckets, Some(vec![1.0, 2.0]));
+    assert_eq!(scan.definitions[2].labels, Some(vec!["job".to_owned()]));
+    assert_eq!(scan.definitions[4].buckets.as_ref().map(Vec::len), Some(14));
+}
+
+#[test]
+fn partials_and_defaults_and_what_collectors_yield_are_metrics() {
+    let code = "from functools import partial\nfrom prometheus_client import Counter, Gauge\n\
+                from prometheus_client.core import GaugeMetricFamily, CounterMetricFamily, HistogramMetricFamily\n\
+                AppCounter = partial(Counter, namespace='app')\nAppCounter('jobs', 'J.', ['queue'])\n\
+                def setup(prefix='web'):\n    Gauge(f'{prefix}_up', 'U.')\nsetup()\n\
+                class Collector:\n    def collect(self):\n        yield GaugeMetricFamily('disk_free_bytes', 'D.', labels=['mount'])\n\
+                \x20       c = CounterMetricFamily('reads', 'R.', None, ['device'])\n        yield c\n\
+                \x20       yield HistogramMetricFamily('read_seconds', 'H.', labels=['device'])\n";
+    let found = found(code);
+    let told: Vec<(&str, Option<&str>)> = found
+        .iter()
+        .map(|d| (d.name.as_str(), d.labels.as_ref().and_then(|labels| labels.first()).map(String::as_str)))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("app_jobs_total", Some("queue")),
+            ("web_up", None),
+            ("disk_free_bytes", Some("mount")),
+            ("reads_total", Some("device")),
+            ("read_seconds", Some("device")),
+        ]
+    );
+    assert_eq!(found[4].buckets, None, "a collector gives them later");
+}
+
+#[test]
+fn a_project_exposes_what_the_libraries_of_the_tree_define() {
+    let scan = scanned(&[
+        ("lib/pyproject.toml", "[project]\nname = \"shop_metrics\"\n"),
+        (
+            "lib/shop_metrics/backend.py",
+            "from prometheus_client import Counter\nrequests = Counter('requests', 'R.')\n\
+             def counter(name):\n    return Counter(f'lib_{name}', 'L.')\n",
+        ),
+        (
+            "web/pyproject.toml",
+            "[project]\nname = \"web\"\ndependencies = [\"fastapi>=0.1\", \"Shop.Metrics[extra] ~= 1.0\"]\n",
+        ),
+        (
+            "web/app.py",
+            "from shop_metrics.backend import counter, requests\ncounter('web')\nrequests.inc()\n",
+        ),
+        ("batch/requirements.txt", "# what it needs\nshop-metrics==1.0  # ours\n-r more.txt\n"),
+        ("batch/run.py", "from shop_metrics import backend\nbackend.counter('batch')\n"),
+        ("other/requirements.txt", "flask\n"),
+        ("other/run.py", "counter('no')\n"),
+    ]);
+    let exposed = |package: &str| {
+        let mut names: Vec<&str> = scan.exposed_by(package).iter().map(|d| d.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(exposed("web"), ["lib_web_total", "requests_total"]);
+    assert_eq!(exposed("batch"), ["lib_batch_total", "requests_total"]);
+    assert_eq!(exposed("other"), [] as [&str; 0]);
+    assert_eq!(
+        scan.package("web").map(|web| web.dependencies.clone()),
+        Some(vec!["shop_metrics".to_owned()])
+    );
+}
+
+#[test]
+fn helpers_that_call_each_other_in_circles_end() {
+    let calls: String = (0..40).map(|at| format!("    a(f'{{x}}_{at}')\n    b(f'{{x}}_{at}')\n")).collect();
+    let code = format!(
+        "from prometheus_client import Gauge\ndef a(x):\n    Gauge(f'{{x}}_{{y}}', 'G.')\n{calls}def b(x):\n{calls}a('start')\n"
+    );
+    assert_eq!(names(&code), [] as [&str; 0]);
+}

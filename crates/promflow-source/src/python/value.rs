@@ -1,6 +1,8 @@
 //! What an expression says, as far as it can be told without running it.
 
-use ruff_python_ast::{Expr, FStringPart, InterpolatedStringElement, Number, Operator, UnaryOp};
+use ruff_python_ast::{
+    BoolOp, Expr, ExprCall, FStringPart, InterpolatedStringElement, Number, Operator, UnaryOp,
+};
 
 /// A value, with names still in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,22 +13,49 @@ pub(super) enum Value {
     Number(f64),
     /// A list, tuple or set.
     List(Vec<Value>),
+    /// A dictionary.
+    Dict(Vec<(Value, Value)>),
     /// A name; of `a.b.c` the last one.
     Name(String),
+    /// The element of a list or dictionary.
+    Item(Box<Value>, Box<Value>),
     /// The unpacked elements of another list.
     Unpacked(Box<Value>),
     /// An f-string, or texts and lists joined by `+`.
     Joined(Vec<Value>),
-    /// Numbers under an operator.
+    /// Numbers under an operator, or a text with `%`.
     Arithmetic(Operator, Box<Value>, Box<Value>),
     /// `os.getenv("NAME", default)` and the like: the default.
     Default(Box<Value>),
+    /// `a or b`: the first that is something.
+    Either(Vec<Value>),
+    /// A method of a text, list or dictionary, with what it is given.
+    Method(String, Box<Value>, Vec<(Option<String>, Value)>),
+    /// `None`.
+    Nothing,
     /// Anything else.
     Unknown,
 }
 
 /// How deep values may stand in each other.
 const DEPTH_MAX: usize = 64;
+
+/// The methods whose result can be told.
+const METHODS: [&str; 13] = [
+    "lower",
+    "casefold",
+    "upper",
+    "strip",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "format",
+    "join",
+    "items",
+    "keys",
+    "values",
+    "copy",
+];
 
 impl Value {
     /// Reads an expression.
@@ -48,15 +77,21 @@ fn read(expr: &Expr, depth: usize) -> Value {
             Number::Float(float) => Value::Number(*float),
             Number::Complex { .. } => Value::Unknown,
         },
+        Expr::NoneLiteral(_) => Value::Nothing,
         Expr::List(list) => all(&list.elts),
         Expr::Tuple(tuple) => all(&tuple.elts),
         Expr::Set(set) => all(&set.elts),
+        Expr::Dict(dict) => {
+            let pairs = dict.items.iter().map(|item| Some((inner(item.key.as_ref()?), inner(&item.value))));
+            pairs.collect::<Option<Vec<_>>>().map_or(Value::Unknown, Value::Dict)
+        }
         Expr::Starred(starred) => Value::Unpacked(Box::new(inner(&starred.value))),
         Expr::Name(name) => Value::Name(name.id.to_string()),
         Expr::Attribute(attribute) if attribute.attr.as_str() == "inf" => Value::Number(f64::INFINITY),
         // `Status.OK.value` is what `OK` is bound to.
         Expr::Attribute(attribute) if attribute.attr.as_str() == "value" => inner(&attribute.value),
         Expr::Attribute(attribute) => Value::Name(attribute.attr.to_string()),
+        Expr::Subscript(item) => Value::Item(Box::new(inner(&item.value)), Box::new(inner(&item.slice))),
         Expr::FString(text) => f_string(text.value.as_slice(), depth),
         Expr::BinOp(op) => {
             let (left, right) = (inner(&op.left), inner(&op.right));
@@ -65,6 +100,8 @@ fn read(expr: &Expr, depth: usize) -> Value {
                 op => Value::Arithmetic(op, Box::new(left), Box::new(right)),
             }
         }
+        Expr::BoolOp(op) if op.op == BoolOp::Or => Value::Either(op.values.iter().map(inner).collect()),
+        Expr::If(choice) => chosen(&inner(&choice.body), inner(&choice.orelse), &choice.test),
         Expr::UnaryOp(op) => match (op.op, inner(&op.operand)) {
             (UnaryOp::USub, Value::Number(number)) => Value::Number(-number),
             (UnaryOp::UAdd, value) => value,
@@ -73,6 +110,16 @@ fn read(expr: &Expr, depth: usize) -> Value {
         Expr::Call(call) => of_call(call, depth),
         _ => Value::Unknown,
     }
+}
+
+/// Reads `x if x else y` and `x if x is not None else y`; any other choice cannot be told.
+fn chosen(body: &Value, otherwise: Value, test: &Expr) -> Value {
+    let asked = match test {
+        Expr::Compare(compare) => &compare.left,
+        test => test,
+    };
+    let is_name = matches!(body, Value::Name(_)) && Value::of(asked) == *body;
+    if is_name { Value::Either(vec![body.clone(), otherwise]) } else { Value::Unknown }
 }
 
 fn f_string(parts: &[FStringPart], depth: usize) -> Value {
@@ -92,11 +139,11 @@ fn f_string(parts: &[FStringPart], depth: usize) -> Value {
     Value::Joined(joined)
 }
 
-fn of_call(call: &ruff_python_ast::ExprCall, depth: usize) -> Value {
+fn of_call(call: &ExprCall, depth: usize) -> Value {
     let args = &call.arguments.args;
-    let name = match &*call.func {
-        Expr::Name(name) => name.id.as_str(),
-        Expr::Attribute(attribute) => attribute.attr.as_str(),
+    let (on, name) = match &*call.func {
+        Expr::Name(name) => (None, name.id.as_str()),
+        Expr::Attribute(attribute) => (Some(&*attribute.value), attribute.attr.as_str()),
         _ => return Value::Unknown,
     };
     let first = || args.first().map_or(Value::Unknown, |arg| read(arg, depth + 1));
@@ -108,14 +155,24 @@ fn of_call(call: &ruff_python_ast::ExprCall, depth: usize) -> Value {
             value => value,
         },
         "tuple" | "list" | "set" | "frozenset" | "sorted" | "str" | "int" => first(),
+        "enumerate" => Value::Method(name.to_owned(), Box::new(first()), Vec::new()),
         "getenv" | "get" => {
             args.get(1).map_or(Value::Unknown, |arg| Value::Default(Box::new(read(arg, depth + 1))))
         }
-        // Fields of settings: `Field(default=8000)`, `Field(8000)`.
-        "Field" => match call.arguments.find_keyword("default") {
+        // Fields of settings and data classes: `Field(default=8000)`, `Field(8000)`, `field(default=8000)`.
+        "Field" | "field" => match call.arguments.find_keyword("default") {
             Some(keyword) => Value::Default(Box::new(read(&keyword.value, depth + 1))),
             None => Value::Default(Box::new(first())),
         },
-        _ => Value::Unknown,
+        _ => match on.filter(|_| METHODS.contains(&name)) {
+            Some(on) => {
+                let keywords = call.arguments.keywords.iter().filter_map(|keyword| {
+                    Some((Some(keyword.arg.as_ref()?.to_string()), read(&keyword.value, depth + 1)))
+                });
+                let given = args.iter().map(|arg| (None, read(arg, depth + 1))).chain(keywords).collect();
+                Value::Method(name.to_owned(), Box::new(read(on, depth + 1)), given)
+            }
+            None => Value::Unknown,
+        },
     }
 }

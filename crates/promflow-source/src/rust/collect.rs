@@ -11,7 +11,7 @@ use syn::{Attribute, Expr, Ident, Lit, Meta, Token};
 
 use super::forms::{self, Form};
 use super::settings::{Hint, HintKind};
-use super::{Binding, FileFindings, Site};
+use super::{Binding, Call, FileFindings, Function, Site, helpers};
 
 /// Collects what a file says about metrics and settings.
 pub(super) fn collect(path: &str, package: Option<usize>, file: &syn::File) -> FileFindings {
@@ -21,7 +21,13 @@ pub(super) fn collect(path: &str, package: Option<usize>, file: &syn::File) -> F
         _ => stem.to_owned(),
     };
     let found = FileFindings { path: path.to_owned(), package, ..FileFindings::default() };
-    let mut collector = Collector { found, modules: vec![base], owners: Vec::new(), modifiers: Vec::new() };
+    let mut collector = Collector {
+        found,
+        modules: vec![base],
+        owners: Vec::new(),
+        modifiers: Vec::new(),
+        functions: Vec::new(),
+    };
     if !is_test_only(&file.attrs) {
         collector.visit_file(file);
     }
@@ -35,6 +41,8 @@ struct Collector {
     /// The types of the `impl` blocks around the place.
     owners: Vec<String>,
     modifiers: Vec<(String, Expr)>,
+    /// The functions around the place.
+    functions: Vec<usize>,
 }
 
 impl Collector {
@@ -78,9 +86,52 @@ impl Collector {
         self.found.words.entry(ident.to_string()).or_default().extend(words.0);
     }
 
-    fn site(&mut self, form: Form, args: Vec<Expr>, keys: Vec<Expr>, span: Span) {
+    fn site(&mut self, form: Form, receiver: Option<&Expr>, args: Vec<Expr>, keys: Vec<Expr>, span: Span) {
         let modifiers = self.modifiers.clone();
-        self.found.sites.push(Site { form, args, keys, modifiers, at: span.start() });
+        let (receiver, function) = (receiver.cloned(), self.functions.last().copied());
+        self.found.sites.push(Site { form, receiver, function, args, keys, modifiers, at: span.start() });
+    }
+
+    /// Enters a function for as long as it is visited.
+    fn within(&mut self, signature: &syn::Signature, visit: impl FnOnce(&mut Self)) {
+        let parameters = signature.inputs.iter().filter_map(|input| match input {
+            syn::FnArg::Typed(typed) => Some(match &*typed.pat {
+                syn::Pat::Ident(pat) => pat.ident.to_string(),
+                _ => String::new(),
+            }),
+            syn::FnArg::Receiver(_) => None,
+        });
+        self.functions.push(self.found.functions.len());
+        self.found.functions.push(Function {
+            name: signature.ident.to_string(),
+            owner: self.owners.last().cloned(),
+            parameters: parameters.collect(),
+        });
+        visit(self);
+        self.functions.pop();
+    }
+
+    /// Notes a call that gives a function a text, or a registry, and that is no definition itself.
+    fn note_call(
+        &mut self,
+        name: String,
+        qualifier: Option<String>,
+        args: &Punctuated<Expr, Token![,]>,
+        span: Span,
+    ) {
+        if !args.iter().any(helpers::may_be_given) {
+            return;
+        }
+        let qualifier = match qualifier.as_deref() {
+            Some("Self") => self.owners.last().cloned(),
+            _ => qualifier,
+        };
+        self.found.calls.push(Call {
+            name,
+            qualifier,
+            args: args.iter().cloned().collect(),
+            at: span.start(),
+        });
     }
 
     /// Visits expressions that are not part of the builder chain around them.
@@ -123,13 +174,13 @@ impl<'ast> Visit<'ast> for Collector {
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
         if !is_test_only(&item.attrs) {
-            visit::visit_item_fn(self, item);
+            self.within(&item.sig, |inner| visit::visit_item_fn(inner, item));
         }
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
         if !is_test_only(&item.attrs) {
-            visit::visit_impl_item_fn(self, item);
+            self.within(&item.sig, |inner| visit::visit_impl_item_fn(inner, item));
         }
     }
 
@@ -171,6 +222,23 @@ impl<'ast> Visit<'ast> for Collector {
         if !item.mac.path.is_ident("macro_rules") && !is_test_only(&item.attrs) {
             visit::visit_item_macro(self, item);
         }
+    }
+
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        let is_derived = item.attrs.iter().any(|attr| match &attr.meta {
+            Meta::List(list) if list.path.is_ident("derive") => list
+                .tokens
+                .clone()
+                .into_iter()
+                .any(|token| matches!(token, TokenTree::Ident(ident) if ident == "EncodeLabelSet")),
+            _ => false,
+        });
+        if is_derived {
+            let fields = item.fields.iter().filter_map(|field| field.ident.as_ref());
+            let names = fields.map(|field| field.to_string().trim_start_matches("r#").to_owned());
+            self.found.label_sets.insert(item.ident.to_string(), names.collect());
+        }
+        visit::visit_item_struct(self, item);
     }
 
     fn visit_field(&mut self, field: &'ast syn::Field) {
@@ -219,8 +287,15 @@ impl<'ast> Visit<'ast> for Collector {
     fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
         if let Expr::Path(func) = &*call.func {
             let path: Vec<String> = func.path.segments.iter().map(|s| s.ident.to_string()).collect();
-            if let Some(form) = forms::of_function(&path) {
-                self.site(form, call.args.iter().cloned().collect(), Vec::new(), func.path.span());
+            match forms::of_function(&path) {
+                Some(form) => {
+                    self.site(form, None, call.args.iter().cloned().collect(), Vec::new(), func.path.span());
+                }
+                None => {
+                    let qualifier = path.len().checked_sub(2).map(|at| path[at].clone());
+                    let name = path.last().cloned().unwrap_or_default();
+                    self.note_call(name, qualifier, &call.args, func.path.span());
+                }
             }
             if path.last().is_some_and(|name| name == "bind") {
                 call.args.iter().for_each(|arg| self.hint(2, HintKind::Address, arg));
@@ -233,8 +308,12 @@ impl<'ast> Visit<'ast> for Collector {
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         let method = call.method.to_string();
-        if let Some(form) = forms::of_method(&method) {
-            self.site(form, call.args.iter().cloned().collect(), Vec::new(), call.method.span());
+        match forms::of_method(&method) {
+            Some(form) => {
+                let args = call.args.iter().cloned().collect();
+                self.site(form, Some(&call.receiver), args, Vec::new(), call.method.span());
+            }
+            None => self.note_call(method.clone(), None, &call.args, call.method.span()),
         }
         self.environment_default(variable_of(&call.receiver).as_deref(), call.args.iter());
         if let [arg] = &*call.args.iter().collect::<Vec<_>>() {
@@ -264,7 +343,7 @@ impl<'ast> Visit<'ast> for Collector {
         let name = mac.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
         if let Some(form) = forms::of_macro(&name) {
             let (args, keys) = macro_arguments(mac.tokens.clone());
-            self.site(form, args, keys, mac.path.span());
+            self.site(form, None, args, keys, mac.path.span());
         }
         self.visit_tokens(mac.tokens.clone());
     }

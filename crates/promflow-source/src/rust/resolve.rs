@@ -1,6 +1,7 @@
 //! Values of expressions that stand in the code as literals, through constants.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use promflow_model::{MetricType, is_legacy_metric_name};
 use syn::visit::Visit;
@@ -14,11 +15,14 @@ use crate::{Definition, Library, Package};
 const DEPTH_MAX: usize = 32;
 
 /// Looks names up in a file, then in its package, then in the packages that this one depends on.
+#[derive(Clone)]
 pub(super) struct Resolver<'a> {
-    files: &'a [FileFindings],
-    by_package: BTreeMap<usize, Vec<usize>>,
+    pub(super) files: &'a [FileFindings],
+    pub(super) by_package: Rc<BTreeMap<usize, Vec<usize>>>,
     /// For each package, those it depends on by path, transitively.
-    below: Vec<Vec<usize>>,
+    pub(super) below: Rc<Vec<Vec<usize>>>,
+    /// What the parameters of the function around a site are given.
+    pub(super) given: &'a [(String, Binding)],
 }
 
 /// What `Opts` and its builders say.
@@ -41,8 +45,9 @@ impl<'a> Resolver<'a> {
         }
         Self {
             files,
-            by_package,
-            below: (0..packages.len()).map(|package| below(package, packages)).collect(),
+            by_package: Rc::new(by_package),
+            below: Rc::new((0..packages.len()).map(|package| below(package, packages)).collect()),
+            given: &[],
         }
     }
 
@@ -144,7 +149,7 @@ impl<'a> Resolver<'a> {
         out.name = self.text_at(file, site, 0)?;
         out.help = Some(format!("{}.", self.text_at(file, site, 1)?));
         out.library = Library::PrometheusClient;
-        out.kind = self.kind_of_value(file, &site.args[metric]);
+        (out.kind, out.labels) = self.kind_and_labels(file, &site.args[metric]);
         if with_unit && let Expr::Path(path) = &site.args[2] {
             let unit = path.path.segments.last()?.ident.to_string().to_lowercase();
             out.name = format!("{}_{unit}", out.name);
@@ -158,8 +163,8 @@ impl<'a> Resolver<'a> {
         Some(())
     }
 
-    /// Returns the type of a metric held in a variable or field, by the words of its type or first value.
-    fn kind_of_value(&self, file: usize, expr: &Expr) -> MetricType {
+    /// Returns type and labels of a metric held in a variable or field, by the words of its type or first value.
+    fn kind_and_labels(&self, file: usize, expr: &Expr) -> (MetricType, Option<Vec<String>>) {
         struct Seen<'f>(&'f FileFindings, BTreeSet<String>);
         impl<'ast> Visit<'ast> for Seen<'_> {
             fn visit_ident(&mut self, ident: &'ast syn::Ident) {
@@ -170,9 +175,22 @@ impl<'a> Resolver<'a> {
         }
         let mut seen = Seen(&self.files[file], BTreeSet::new());
         seen.visit_expr(expr);
-        let mut kinds: Vec<MetricType> = seen.1.iter().filter_map(|word| forms::kind_of_type(word)).collect();
+        let words = seen.1;
+        let mut kinds: Vec<MetricType> = words.iter().filter_map(|word| forms::kind_of_type(word)).collect();
         kinds.dedup();
-        if let [kind] = &*kinds { *kind } else { MetricType::Unknown }
+        let [kind] = &*kinds else { return (MetricType::Unknown, None) };
+        if !words.contains("Family") {
+            return (*kind, Some(Vec::new()));
+        }
+        let package = self.files[file].package;
+        let near = self.files.iter().filter(|other| other.package == package);
+        let sets: BTreeSet<&Vec<String>> = near
+            .flat_map(|file| &file.label_sets)
+            .filter(|(name, _)| words.contains(*name))
+            .map(|(_, labels)| labels)
+            .collect();
+        let one = sets.first().filter(|_| sets.len() == 1);
+        (*kind, one.map(|labels| (*labels).clone()))
     }
 
     fn apply_modifiers(&self, file: usize, site: &Site, out: &mut Definition) {
@@ -252,11 +270,11 @@ impl<'a> Resolver<'a> {
         Some(out)
     }
 
-    fn texts(&self, file: usize, expr: &Expr) -> Option<Vec<String>> {
+    pub(super) fn texts(&self, file: usize, expr: &Expr) -> Option<Vec<String>> {
         self.list(file, expr, 0, &|file, item| self.text(file, item))
     }
 
-    fn numbers(&self, file: usize, expr: &Expr) -> Option<Vec<f64>> {
+    pub(super) fn numbers(&self, file: usize, expr: &Expr) -> Option<Vec<f64>> {
         match peel(expr) {
             Expr::Call(call) => self.generated(file, call),
             expr => self.list(file, expr, 0, &|file, item| self.number(file, item)),
@@ -381,9 +399,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// Returns what a path may name: the nearest scope that has the name, narrowed by the type or module before it.
-    fn candidates(&self, file: usize, path: &syn::Path) -> Vec<(usize, &'a Binding)> {
+    pub(super) fn candidates(&self, file: usize, path: &syn::Path) -> Vec<(usize, &'a Binding)> {
         let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         let Some(name) = segments.last() else { return Vec::new() };
+        if let Some((_, binding)) = self.given.iter().find(|(own, _)| segments.len() == 1 && own == name) {
+            return vec![(file, binding)];
+        }
         let at = path.segments[0].ident.span().start();
         let local = self.files[file].bindings.get(name).into_iter().flatten();
         let local = local.filter(|binding| binding.is_local && binding.at < at);
@@ -437,7 +458,7 @@ fn below(package: usize, packages: &[Package]) -> Vec<usize> {
 }
 
 /// Takes away what does not change a literal: references, parentheses, conversions.
-fn peel(mut expr: &Expr) -> &Expr {
+pub(super) fn peel(mut expr: &Expr) -> &Expr {
     loop {
         expr = match expr {
             Expr::Reference(reference) => &reference.expr,

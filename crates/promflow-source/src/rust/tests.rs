@@ -344,3 +344,66 @@ fn names_put_together_from_constants_are_read() {
     let names: Vec<String> = definitions(code).into_iter().map(|definition| definition.name).collect();
     assert_eq!(names, ["shop_orders_total", "shop_bytes"]);
 }
+
+#[test]
+fn helpers_are_followed_to_where_they_are_called() {
+    let found = scan_files(&[
+        ("Cargo.toml", "[package]\nname = \"app\"\n[dependencies]\nlib = { path = \"lib\" }\n"),
+        ("lib/Cargo.toml", "[package]\nname = \"lib\"\n"),
+        (
+            "lib/src/lib.rs",
+            "const P: &str = \"shop\";\npub fn made(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {\n\
+             register_int_counter_vec!(Opts::new(format!(\"{P}_{name}\"), help), labels).unwrap()\n}\n\
+             pub struct Kit;\nimpl Kit { pub fn wait(&self, name: &str) -> Histogram { self.r.histogram(&format!(\"{name}_seconds\"), \"W.\", &[]).buckets(vec![1.0]) } }",
+        ),
+        (
+            "src/main.rs",
+            "const L: [&str; 1] = [\"route\"];\nfn main() {\n  made(\"orders_total\", \"O.\", &L);\n  lib::made(concat!(\"jobs\", \"_total\"), \"J.\", &[]);\n  kit.wait(\"queue\");\n}",
+        ),
+        ("other/Cargo.toml", "[package]\nname = \"other\"\n"),
+        ("other/src/lib.rs", "fn f() { made(\"no_total\", \"h\", &[]); }"),
+    ]);
+    let told: Vec<(&str, &str, &str, u32)> = found
+        .definitions
+        .iter()
+        .map(|d| (d.package.as_str(), d.name.as_str(), d.file.as_str(), d.line))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("app", "shop_orders_total", "src/main.rs", 3),
+            ("app", "shop_jobs_total", "src/main.rs", 4),
+            ("app", "queue_seconds", "src/main.rs", 5),
+        ]
+    );
+    assert_eq!(found.definitions[0].labels, Some(vec!["route".to_owned()]));
+    assert_eq!(found.definitions[2].buckets, Some(vec![1.0]));
+}
+
+#[test]
+fn a_call_that_is_a_definition_is_not_followed_into_the_function_of_that_name() {
+    let found = definitions(
+        "impl R { fn counter(&self, name: &str, help: &str) -> C { self.inner.counter(name, help) } }\n\
+         fn f(r: &R) { r.counter(\"a_total\", \"A.\"); }",
+    );
+    assert_eq!(found.iter().map(|d| (d.name.as_str(), d.line)).collect::<Vec<_>>(), [("a_total", 2)]);
+}
+
+#[test]
+fn registries_put_their_prefix_before_names_and_families_have_the_labels_of_their_struct() {
+    let found = definitions(
+        "#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]\nstruct Labels { method: String, r#type: Kind }\n\
+         struct M { jobs: Family<Labels, Counter>, up: Gauge }\n\
+         impl M {\n fn new(registry: &mut Registry) -> Self {\n  let inner = registry.sub_registry_with_prefix(\"http\");\n\
+         \u{20} inner.register(\"jobs\", \"J\", m.jobs.clone());\n  registry.register(\"up\", \"U\", m.up.clone());\n }\n}\n\
+         fn main() {\n let mut registry = Registry::with_prefix(\"shop\");\n M::new(&mut registry);\n\
+         let mut plain = <Registry>::default();\n plain.sub_registry_with_prefix(\"db\").register(\"size\", \"S\", <Gauge>::default());\n}",
+    );
+    let told: Vec<(&str, Option<Vec<String>>)> =
+        found.iter().map(|d| (d.name.as_str(), d.labels.clone())).collect();
+    let labels = Some(vec!["method".to_owned(), "type".to_owned()]);
+    assert_eq!(
+        told,
+        [("shop_http_jobs_total", labels), ("shop_up", Some(vec![])), ("db_size", Some(vec![]))]
+    );
+}

@@ -39,7 +39,9 @@
   document.getElementById("whole").onclick = () => { view = { ...full }; show(); };
 
   const nodes = new Map([...svg.querySelectorAll(".node")].map((node) => [node.dataset.id, node]));
-  const edges = [...svg.querySelectorAll(".edge")];
+  const edges = [...svg.querySelectorAll(".edge[data-from]")];
+  // Where edges meet: lit when one of them is.
+  const points = [...svg.querySelectorAll(".edge.point")];
   const ends = (key) => edges.reduce((all, edge) => {
     const id = edge.dataset[key];
     return all.set(id, [...(all.get(id) ?? []), edge]);
@@ -61,33 +63,61 @@
     const lit = new Set([nodes.get(id)]);
     follow(id, into, "from", lit);
     follow(id, outOf, "to", lit);
+    for (const point of points) {
+      const at = point.firstElementChild, way = `M${at.getAttribute("cx")} ${at.getAttribute("cy")}`;
+      if ([...lit].some((part) => part?.querySelector(":scope > path")?.getAttribute("d").includes(way))) lit.add(point);
+    }
     lit.forEach((part) => part?.classList.add("is-lit"));
+  };
+  const centre = (node) => {
+    const box = node.getBBox();
+    view.x = box.x + box.width / 2 - view.w / 2;
+    view.y = box.y + box.height / 2 - view.h / 2;
+    show();
+  };
+  const isSeen = (node) => {
+    const box = node.getBBox(), width = stage.clientWidth / scale(), height = stage.clientHeight / scale();
+    return box.x >= view.x && box.x + box.width <= view.x + width && box.y >= view.y && box.y + box.height <= view.y + height;
+  };
+  const keep = (id) => {
+    nodes.get(kept)?.setAttribute("aria-pressed", "false");
+    kept = id;
+    nodes.get(kept)?.setAttribute("aria-pressed", "true");
+    light(kept);
   };
   for (const [id, node] of nodes) {
     node.setAttribute("tabindex", "0");
+    node.setAttribute("role", "button");
+    node.setAttribute("aria-pressed", "false");
     node.addEventListener("pointerenter", () => { if (!from) light(id); });
     node.addEventListener("pointerleave", () => { if (!from) light(kept); });
-    node.addEventListener("focus", () => light(id));
+    node.addEventListener("focus", () => { if (!from && !isSeen(node)) centre(node); light(id); });
     node.addEventListener("blur", () => light(kept));
-    node.addEventListener("click", () => { if (moved < 5) { kept = kept === id ? null : id; light(kept); remember(); } });
+    // A click that ends a drag is none; one by keyboard always is.
+    node.addEventListener("click", (event) => { if (!event.detail || moved < 5) { keep(kept === id ? null : id); remember(); } });
   }
   const folds = JSON.parse(document.getElementById("folds").textContent);
   const search = document.getElementById("search"), found = document.getElementById("found");
+  let hit = -1;
   const look = () => {
+    hit = -1;
     const word = search.value.trim().toLowerCase();
     let count = 0;
     for (const [id, node] of nodes) {
-      const hit = word !== "" && `${id} ${node.textContent} ${(folds[id] ?? []).join(" ")}`.toLowerCase().includes(word);
-      node.classList.toggle("is-found", hit);
-      count += hit;
+      const isHit = word !== "" && `${id} ${node.textContent} ${(folds[id] ?? []).join(" ")}`.toLowerCase().includes(word);
+      node.classList.toggle("is-found", isHit);
+      count += isHit;
     }
     found.textContent = word === "" ? "" : count === 1 ? "1 node" : `${count} nodes`;
   };
   search.addEventListener("input", () => { look(); remember(); });
   search.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
-    const box = svg.querySelector(".is-found")?.getBBox();
-    if (box) { view.x = box.x + box.width / 2 - view.w / 2; view.y = box.y + box.height / 2 - view.h / 2; show(); }
+    const hits = svg.querySelectorAll(".is-found");
+    if (hits.length === 0) return;
+    hit = (hit + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
+    centre(hits[hit]);
+    light(hits[hit].dataset.id);
   });
   window.addEventListener("keydown", (event) => {
     if (event.target === search) { if (event.key === "Escape") search.blur(); return; }
@@ -95,7 +125,7 @@
     const keys = {
       ArrowLeft: () => move(step, 0), ArrowRight: () => move(-step, 0), ArrowUp: () => move(0, step), ArrowDown: () => move(0, -step),
       "+": () => zoom(1.3), "-": () => zoom(1 / 1.3), "0": () => { view = { ...full }; show(); }, "/": () => search.focus(),
-      Escape: () => { kept = null; light(null); remember(); },
+      Escape: () => { keep(null); remember(); },
       Enter: () => document.activeElement?.dispatchEvent(new Event("click")),
     };
     if (keys[event.key] && !event.ctrlKey && !event.metaKey) { event.preventDefault(); keys[event.key](); }
@@ -108,8 +138,7 @@
   };
   const state = new URLSearchParams(location.hash.slice(1));
   search.value = state.get("search") ?? "";
-  kept = nodes.has(state.get("node")) ? state.get("node") : null;
   look();
-  light(kept);
+  keep(nodes.has(state.get("node")) ? state.get("node") : null);
   show();
 })();
