@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use promflow_testkit::{TestResponse, TestServer, free_port, http_get, http_request, wait_until};
+use promflow_testkit::{Script, ScriptedServer, free_port, http_get, http_request, wait_until};
 use serde_json::Value;
 use support::{Promflow, command, query};
 
@@ -158,12 +158,12 @@ fn head(content: &str) -> String {
 
 #[test]
 fn targets_that_misbehave_have_their_error_and_the_rest_goes_on() {
-    let good = TestServer::start(|_| TestResponse::page("good_metric 42\n"));
-    let garbage = TestServer::start(|_| TestResponse::page("fine_metric 1\nthis is { not a metric\n"));
-    let failing = TestServer::start(|_| TestResponse {
+    let good = ScriptedServer::start(|_| Script::page("good_metric 42\n"));
+    let garbage = ScriptedServer::start(|_| Script::page("fine_metric 1\nthis is { not a metric\n"));
+    let failing = ScriptedServer::start(|_| Script::Answer {
         status: 500,
-        content_type: String::new(),
-        body: "boom".to_owned(),
+        headers: Vec::new(),
+        body: b"boom".to_vec(),
     });
     let half = raw_server(|out| {
         let _ = out.write_all(format!("{}half_metric 1\n", head("Content-Length: 1000")).as_bytes());

@@ -18,7 +18,7 @@ use promflow_promql::{Engine, EngineOptions};
 use promflow_registry::Registry;
 use promflow_rules::{Group, RuleContext, RuleMetrics};
 use promflow_storage::fake::FakeStorage;
-use promflow_testkit::{Peer, TestResponse, TestServer, http_get};
+use promflow_testkit::{Peer, Script, ScriptedServer, http_get};
 use serde_json::Value;
 use support::root;
 
@@ -173,7 +173,7 @@ fn group_of<'a>(names: &'a BTreeMap<String, BTreeSet<String>>, labels: &Labels) 
 #[test]
 fn the_rule_loop_records_what_stock_prometheus_recorded() {
     let started = Instant::now();
-    let target = TestServer::start(move |_| TestResponse::page(page(started.elapsed().as_secs_f64())));
+    let target = ScriptedServer::start(move |_| Script::page(page(started.elapsed().as_secs_f64())));
     let dir = tempfile::tempdir().expect("no temporary directory");
     let rules = dir.path().join("rules");
     fs::create_dir(&rules).expect("cannot create");

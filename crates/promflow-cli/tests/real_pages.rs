@@ -8,16 +8,16 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use promflow_testkit::{Peer, TestResponse, TestServer, http_get, wait_until};
+use promflow_testkit::{Peer, Script, ScriptedServer, http_get, wait_until};
 use serde_json::Value;
 use support::{Promflow, query};
 
 /// Serves the page that the exporter sent first, again and again: what is scraped is known.
-fn relay(exporter: &Peer) -> TestServer {
+fn relay(exporter: &Peer) -> ScriptedServer {
     let url = exporter.url("/metrics");
     let kept = OnceLock::new();
-    TestServer::start(move |_| {
-        TestResponse::page(kept.get_or_init(|| http_get(&url).expect("the exporter answers").1).clone())
+    ScriptedServer::start(move |_| {
+        Script::page(kept.get_or_init(|| http_get(&url).expect("the exporter answers").1).clone())
     })
 }
 

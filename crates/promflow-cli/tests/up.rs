@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use promflow_testkit::{Peer, TestResponse, TestServer, free_port, http_get, wait_until};
+use promflow_testkit::{Peer, Script, ScriptedServer, free_port, http_get, wait_until};
 use serde_json::Value;
 use support::{Promflow, START, copy_repository, root, run};
 
@@ -15,7 +15,7 @@ const ALERT: Duration = Duration::from_secs(120);
 
 /// A webhook that keeps what Alertmanager sends.
 struct Webhook {
-    server: TestServer,
+    server: ScriptedServer,
     received: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -23,11 +23,11 @@ impl Webhook {
     fn start() -> Self {
         let received = Arc::new(Mutex::new(Vec::new()));
         let kept = received.clone();
-        let server = TestServer::start(move |request| {
+        let server = ScriptedServer::start(move |request| {
             let body: Value = serde_json::from_str(&request.body).expect("Alertmanager sends JSON");
             let alerts = body["alerts"].as_array().cloned().unwrap_or_default();
             kept.lock().expect("no panic").extend(alerts);
-            TestResponse::page("")
+            Script::page("")
         });
         Self { server, received }
     }

@@ -7,7 +7,7 @@ use promflow_config::{AlertmanagerConfig, Config, TargetGroup};
 use promflow_model::{Alert, AlertSink, Clock, Labels};
 use promflow_notify::{AlertmanagerSet, DeliveryObserver, Notifier, NotifierOptions, NotifyMetrics};
 use promflow_registry::{Format, Registry};
-use promflow_testkit::{TestRequest, TestResponse, TestServer, free_port, wait_until};
+use promflow_testkit::{Script, ScriptedServer, TestRequest, free_port, wait_until};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -23,7 +23,7 @@ impl Clock for FixedClock {
 
 /// An Alertmanager's API as far as a notifier sees it.
 struct Receiver {
-    server: TestServer,
+    server: ScriptedServer,
     requests: Arc<Mutex<Vec<TestRequest>>>,
 }
 
@@ -31,9 +31,9 @@ impl Receiver {
     fn start(status: u16) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let kept = requests.clone();
-        let server = TestServer::start(move |request| {
+        let server = ScriptedServer::start(move |request| {
             kept.lock().expect("no panic").push(request);
-            TestResponse { status, content_type: "text/plain".to_owned(), body: "said the server".to_owned() }
+            Script::Answer { status, headers: Vec::new(), body: b"said the server".to_vec() }
         });
         Self { server, requests }
     }

@@ -8,11 +8,9 @@ mod http;
 mod peer;
 mod python;
 mod scripted;
-mod server;
 
 pub use conformance::{conformance, conformance_root};
 pub use http::{http_get, http_request};
 pub use peer::{Peer, free_port, program, wait_until};
 pub use python::python_venv;
-pub use scripted::{RawAnswer, Script, ScriptedServer};
-pub use server::{TestRequest, TestResponse, TestServer};
+pub use scripted::{RawAnswer, Script, ScriptedServer, TestRequest};

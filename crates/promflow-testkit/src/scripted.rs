@@ -7,7 +7,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::TestRequest;
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct TestRequest {
+    /// The method.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
 
 /// What a [`ScriptedServer`] does with a request.
 pub enum Script {
