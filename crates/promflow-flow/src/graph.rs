@@ -308,8 +308,10 @@ pub struct JobFacts {
     pub metrics_path: String,
     /// How many targets it has.
     pub targets: usize,
-    /// How many of them are up, when a server answered.
+    /// How many of them are up, when a server answered and has scraped one.
     pub up: Option<usize>,
+    /// Whether a server has targets of it and has scraped none of them yet.
+    pub untried: bool,
     /// Where its targets come from, when not from the configuration itself.
     pub target_files: Vec<String>,
 }

@@ -124,4 +124,10 @@ impl LiveState {
         let targets = self.targets.iter().filter(|target| target.job == job);
         targets.fold((0, 0), |(up, all), target| (up + usize::from(target.up == Some(true)), all + 1))
     }
+
+    /// Says whether a job has targets and none of them was scraped yet: neither up nor down.
+    pub(crate) fn is_untried(&self, job: &str) -> bool {
+        let mut targets = self.targets.iter().filter(|target| target.job == job).peekable();
+        targets.peek().is_some() && targets.all(|target| target.up.is_none())
+    }
 }

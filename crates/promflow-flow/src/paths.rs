@@ -170,6 +170,13 @@ impl FlowFiles {
         Ok(())
     }
 
+    /// Names the files from a directory, where no directory of sources says from which.
+    pub fn named_from(mut self, dir: &Path) -> Self {
+        self.root = Some(dir.to_owned());
+        self.base = Some(dir.to_owned());
+        self
+    }
+
     /// Says whether a job of that name is configured.
     pub fn has_job(&self, name: &str) -> bool {
         self.job_names().any(|job| job == name)

@@ -89,13 +89,15 @@ impl<'a> Builder<'a> {
         for config in self.inputs.jobs {
             let job = self.view(config);
             let (file, line) = self.place(&config.position);
-            let up = self.live().map(|live| live.up(&config.job_name)).filter(|(_, all)| *all > 0);
+            let untried = self.live().is_some_and(|live| live.is_untried(&config.job_name));
+            let up = self.live().map(|live| live.up(&config.job_name));
             let files = config.file_sd_configs.iter().flat_map(|sd| &sd.files);
             let facts = JobFacts {
                 scrape_interval_ms: config.scrape_interval_ms,
                 metrics_path: config.metrics_path.clone(),
                 targets: job.targets.len(),
-                up: up.map(|(up, _)| up),
+                up: up.filter(|(_, all)| *all > 0 && !untried).map(|(up, _)| up),
+                untried,
                 target_files: files.map(|file| self.inputs.relative(file)).collect(),
             };
             self.push(Node {

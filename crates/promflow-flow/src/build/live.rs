@@ -16,9 +16,9 @@ pub(super) struct Seen {
 
 impl Builder<'_> {
     /// Returns what the server says about a family of a job, `None` when no server was asked about that job.
-    pub(super) fn seen(&self, job: usize, series: &[String]) -> Option<Seen> {
+    pub(super) fn seen(&self, job_place: usize, series: &[String]) -> Option<Seen> {
         let live = self.live()?;
-        let job = &self.jobs[job];
+        let job = &self.jobs[job_place];
         let name = &job.config.job_name;
         let found = live.metric(name, series);
         let (up, all) = live.up(name);
@@ -40,6 +40,9 @@ impl Builder<'_> {
         if all == 0 && !is_captured {
             return None;
         }
+        if live.is_untried(name) && !is_captured {
+            return Some(seen(State::Defined, Some(self.unheard(job_place))));
+        }
         if up == 0 && !is_captured {
             return Some(seen(State::Stale, Some(format!("0 of {all} targets of job `{name}` are up"))));
         }
@@ -55,6 +58,7 @@ impl Builder<'_> {
             None => "no server was asked".to_owned(),
             Some(live) => match live.up(name) {
                 (0, 0) => format!("job `{name}` has no targets"),
+                _ if live.is_untried(name) => format!("job `{name}` is not scraped yet"),
                 (up, all) => format!("{up} of {all} targets of job `{name}` are up"),
             },
         }

@@ -360,6 +360,24 @@ fn a_live_server_brings_edges_to_life() {
 }
 
 #[test]
+fn a_job_that_was_not_scraped_yet_is_not_down() {
+    let target = LiveTarget {
+        job: "backend".to_owned(),
+        instance: "127.0.0.1:8000".to_owned(),
+        ..LiveTarget::default()
+    };
+    let live = LiveState { targets: vec![target], ..LiveState::default() };
+    let graph = Planted::new(&["alert: A, expr: 'http_requests_total > 1'"]).graph(Some(&live));
+    let job = graph.node("job:backend").expect("the job is there");
+    assert!(matches!(&job.details, Details::Job(facts) if facts.untried && facts.up.is_none()), "{job:?}");
+    let read = into(&graph, NodeKind::Alert, "A")[0];
+    assert_eq!(
+        (read.state, read.reason.as_deref()),
+        (State::Defined, Some("job `backend` is not scraped yet"))
+    );
+}
+
+#[test]
 fn targets_that_are_down_make_what_they_feed_stale() {
     let live = LiveState {
         targets: vec![LiveTarget {

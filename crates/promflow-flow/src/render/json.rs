@@ -90,6 +90,8 @@ struct JsonFacts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     targets_up: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    untried: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     target_files: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     up: Option<bool>,
@@ -254,6 +256,7 @@ fn facts(details: &Details) -> JsonFacts<'_> {
             scrape_interval_ms: Some(j.scrape_interval_ms),
             targets: Some(j.targets),
             targets_up: j.up,
+            untried: Some(j.untried).filter(|untried| *untried),
             target_files: Some(&j.target_files[..]).filter(|files| !files.is_empty()),
             ..none
         },

@@ -27,6 +27,7 @@ pub(super) fn face(node: &Node) -> (String, String) {
         Details::Target(_) => "target".to_owned(),
         Details::Job(job) => match (job.up, job.targets) {
             (_, 0) => "no targets".to_owned(),
+            _ if job.untried => "not scraped yet".to_owned(),
             (Some(up), all) => format!("{up}/{all} up"),
             (None, 1) => "1 target".to_owned(),
             (None, all) => format!("{all} targets"),
