@@ -1,8 +1,9 @@
 /** The state of the page: the newest graph, the graph that is laid out, and what the user looks at. */
 
 import { DEPTH_MAX, START, type Address, edgeEnds, read, write } from "./lib/address";
-import { ApiError, fetchFlow } from "./lib/api";
-import { Graph, type Node, isBroken } from "./lib/graph";
+import { ApiError, type Diff, ask, fetchFlow } from "./lib/api";
+import { differing, marked } from "./lib/diff";
+import { type FlowData, Graph, type Node, isBroken, isSwitch } from "./lib/graph";
 import { layoutOf } from "./lib/layout";
 import { type Lineage, path } from "./lib/lineage";
 import { SelectError, select } from "./lib/select";
@@ -28,6 +29,10 @@ class Page {
   freshMs = $state(0);
   /** Counts the answers: what shows live values asks again when it changes. */
   tick = $state(0);
+  /** What changed since the revision that the address names. */
+  diff = $state.raw<Diff>();
+  /** Why it is not known what changed. */
+  diffProblem = $state("");
   /** Asks the chart to fit into its room. */
   fits = $state(0);
 
@@ -57,6 +62,8 @@ class Page {
 
   /** Nodes that came to be wrong since the layout, and are hidden in folds. */
   readonly hiddenNews: Node[] = $derived.by(() => this.findNews());
+
+  private data: FlowData | undefined;
 
   private readonly selectedIds: string[] = $derived.by(() =>
     this.structure?.node(this.address.selected) ? [this.address.selected] : [],
@@ -91,9 +98,9 @@ class Page {
 
   async refresh(): Promise<void> {
     try {
-      const graph = new Graph(await fetchFlow());
-      this.graph = graph;
-      if (graph.signature !== this.structure?.signature) this.structure = graph;
+      this.data = await fetchFlow();
+      // Other nodes and edges come from other files: what changed is another answer then.
+      if (this.take() && this.address.since !== "") void this.compare();
       this.problem = "";
       this.lostMs = 0;
       this.freshMs = Date.now();
@@ -106,6 +113,38 @@ class Page {
         this.lostMs = Date.now();
       }
     }
+  }
+
+  /** Asks what changed since the revision that the address names; marks go when it names none. */
+  async compare(): Promise<void> {
+    const { since } = this.address;
+    let diff: Diff | undefined;
+    let problem = "";
+    if (since !== "") {
+      try {
+        diff = await ask<Diff>("flow/diff", { since });
+      } catch (e) {
+        problem = e instanceof ApiError && e.isAbsent ? "this server cannot compare revisions" : e instanceof Error ? e.message : String(e);
+      }
+    }
+    if (since !== this.address.since) return;
+    const isOther = diff?.text !== this.diff?.text || diff?.from !== this.diff?.from;
+    this.diff = diff;
+    this.diffProblem = problem;
+    if (!isOther) return;
+    this.take();
+    this.fits += 1;
+  }
+
+  /** Shows the newest answer, and says whether it has other nodes or edges than the one before. */
+  private take(): boolean {
+    if (!this.data) return false;
+    const graph = new Graph(this.diff ? marked(this.data, this.diff) : this.data);
+    this.graph = graph;
+    if (graph.signature === this.structure?.signature) return false;
+    const isFirst = this.structure === undefined;
+    this.structure = graph;
+    return !isFirst;
   }
 
   /** Changes the state and writes it into the address; small changes replace the entry of the history. */
@@ -142,7 +181,7 @@ class Page {
   /** Draws everything again. */
   reset(): void {
     this.hovered = "";
-    this.go({ query: "", depth: 0, opened: [], selected: "", ask: "" });
+    this.go({ query: "", depth: 0, opened: [], selected: "", ask: "", since: "" });
     this.fits += 1;
   }
 
@@ -190,14 +229,21 @@ class Page {
     let starts: Set<string> | undefined;
     try {
       if (query !== "") starts = select(graph, query);
+      else if (this.address.ask === "changed" && this.diff) starts = differing(graph);
       else if (depth !== 0 && graph.node(selected)) starts = new Set([selected]);
     } catch (e) {
       if (e instanceof SelectError) return { error: e.message };
       throw e;
     }
     if (!starts) return { error: "" };
+    const isDifference = query === "" && this.address.ask === "changed";
+    // Where nothing differs the whole chart stays; else a node that differs is drawn with what is next to it. The ends
+    // of an edge are enough: what else leads to a route says nothing about what changed.
+    if (isDifference && starts.size === 0) return { error: "" };
     const only = new Set(starts);
-    if (depth !== 0) path(graph, starts, depth < 0 ? Infinity : depth).nodes.forEach((id) => only.add(id));
+    const hops = depth === 0 && isDifference ? 1 : depth;
+    const from = depth === 0 && isDifference ? [...starts].filter((id) => graph.node(id)?.difference) : starts;
+    if (hops !== 0) path(graph, from, hops < 0 ? Infinity : hops).nodes.forEach((id) => only.add(id));
     if (!sinks && !query.includes("runbook")) {
       const hide = (id: string) => graph.node(id)?.kind === "runbook" && id !== selected;
       [...only].filter(hide).forEach((id) => only.delete(id));
@@ -223,7 +269,7 @@ export function summary(graph: Graph): { broken: number; firing: number; pending
   const count = (holds: (node: Node) => boolean) => graph.nodes.filter(holds).length;
   return {
     broken: graph.edges.filter((edge) => isBroken(edge.state)).length,
-    firing: count((node) => node.state === "firing"),
+    firing: count((node) => node.state === "firing" && !isSwitch(node)),
     pending: count((node) => node.state === "pending"),
     failing: count((node) => node.healthy === false),
     down: count((node) => node.kind === "target" && node.up === false),

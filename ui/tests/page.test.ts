@@ -96,6 +96,8 @@ describe("a running system", () => {
     await shot(page, "up-selected");
 
     await panel.getByRole("button", { name: "What feeds it" }).click();
+    await panel.getByRole("heading", { name: "Defined in code" }).waitFor();
+    await panel.getByText(/^promflow flow feeds HttpHighErrorRatio/).waitFor();
     await nodeOf(page, "definition:promflow/http_requests_total").waitFor();
     const upstream = await nodeIds(page);
     expect(upstream).toContain("job:backend");
@@ -227,6 +229,7 @@ test("a misspelt name in a real rule is shown with its place and the nearest nam
   await nodeOf(page, "alert:Planted").click();
   await panel.getByText("Nearest name: http_requests_total").waitFor();
   await shot(page, "planted");
+  expect(await axe(page)).toEqual([]);
   await page.context().close();
   await server.stop();
 });
@@ -309,6 +312,10 @@ test("questions are answered with places, blast radius and trend", async () => {
   await panel.getByText("12 series").waitFor();
   await panel.getByText("src/main.rs:7").waitFor();
   await panel.getByText("metric_relabel_configs").waitFor();
+  await panel.getByRole("button", { name: "Copy the rule for job backend" }).click();
+  await panel.getByRole("status").filter({ hasText: /Copied|Selected/ }).first().waitFor();
+  await page.getByRole("button", { name: "No help" }).click();
+  await panel.getByText("every metric has a help text").waitFor();
   await page.getByRole("button", { name: "Cannot fire" }).click();
   await panel.getByText("defined nowhere").waitFor();
   await page.getByRole("button", { name: "Series" }).click();
@@ -331,6 +338,7 @@ test("a large system opens folded on what is wrong, and news inside folds are of
   expect(ids.length).toBeLessThanOrEqual(80);
   expect(ids).toContain("alert:A0x0");
   await shot(page, "large");
+  expect(await axe(page)).toEqual([]);
   const before = await places(page);
 
   const data = large();

@@ -78,6 +78,20 @@ pub(crate) async fn prune(State(state): State<Arc<ApiState>>) -> Result<Response
     ask(state, "", FlowQuestion::Prune).await
 }
 
+/// What changed since a revision; with `to`, up to another, else up to the files as they are now.
+pub(crate) async fn diff(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+    let since = match params.get("since") {
+        "" => return Err(ApiError::invalid("since", "a revision is missing")),
+        revision => revision.to_owned(),
+    };
+    let to = params.get("to").to_owned();
+    ask(state, "since", FlowQuestion::Diff { since, to }).await
+}
+
+pub(crate) async fn revisions(State(state): State<Arc<ApiState>>) -> Result<Response, ApiError> {
+    ask(state, "", FlowQuestion::Revisions).await
+}
+
 pub(crate) async fn cardinality(
     State(state): State<Arc<ApiState>>,
     params: Params,
@@ -117,6 +131,7 @@ async fn ask(
 fn refused(parameter: &str, error: FlowError) -> ApiError {
     match error {
         FlowError::Request(text) => ApiError::invalid(parameter, &text),
+        FlowError::Absent(text) => ApiError::not_found(text),
         FlowError::Server(text) => ApiError::internal(text),
     }
 }

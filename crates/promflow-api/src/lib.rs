@@ -78,6 +78,8 @@ pub fn router(state: Arc<ApiState>) -> Router {
         .route("/api/promflow/v1/flow/breaks", get(flow::breaks))
         .route("/api/promflow/v1/flow/missing", get(flow::missing))
         .route("/api/promflow/v1/flow/prune", get(flow::prune))
+        .route("/api/promflow/v1/flow/diff", get(flow::diff))
+        .route("/api/promflow/v1/flow/revisions", get(flow::revisions))
         .route("/api/promflow/v1/cardinality", get(flow::cardinality))
         .route("/api/v1/query", get(query::instant).post(query::instant))
         .route("/api/v1/query_range", get(query::range).post(query::range))

@@ -31,6 +31,10 @@ impl ApiError {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "internal", message: message.into() }
     }
 
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, kind: "not_found", message: message.into() }
+    }
+
     pub(crate) fn timeout(message: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, kind: "timeout", message: message.into() }
     }

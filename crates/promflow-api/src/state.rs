@@ -96,6 +96,15 @@ pub enum FlowQuestion {
     Missing,
     /// What can go.
     Prune,
+    /// What differs between a revision and another, or the files as they are now where `to` is `""`.
+    Diff {
+        /// The earlier revision.
+        since: String,
+        /// The later revision.
+        to: String,
+    },
+    /// Which revisions can be compared with.
+    Revisions,
     /// Where the series come from; at most so many metrics and labels are named.
     Cardinality(usize),
 }
@@ -105,6 +114,8 @@ pub enum FlowQuestion {
 pub enum FlowError {
     /// The request is wrong.
     Request(String),
+    /// The server has nothing to answer from.
+    Absent(String),
     /// The server cannot read what it needs.
     Server(String),
 }

@@ -8,6 +8,7 @@ mod demo;
 mod live;
 mod logging;
 mod output;
+mod revision;
 mod server;
 
 use std::process::ExitCode;

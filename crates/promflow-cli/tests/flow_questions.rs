@@ -8,42 +8,7 @@ use std::process::Output;
 
 use promflow_testkit::{Peer, http_get, wait_until};
 use serde_json::Value;
-use support::{Promflow, START, command, root};
-
-/// Copies what the chart is drawn from.
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a directory can be made");
-    for entry in fs::read_dir(from).expect("the tree is readable") {
-        let path = entry.expect("the tree is readable").path();
-        let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
-        if path.is_dir() {
-            if !name.starts_with('.')
-                && !matches!(name.as_str(), "target" | "node_modules" | "dist" | "tests" | "docs")
-            {
-                copy_tree(&path, &to.join(name));
-            }
-        } else if [".rs", ".toml", ".yml", ".py", ".json"].iter().any(|end| name.ends_with(end)) {
-            fs::copy(&path, to.join(name)).expect("a file can be copied");
-        }
-    }
-}
-
-/// A copy of the shipped setup and its code.
-fn copied() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    for part in ["monitoring", "examples", "crates"] {
-        copy_tree(&root().join(part), &dir.path().join(part));
-    }
-    fs::copy(root().join("Cargo.toml"), dir.path().join("Cargo.toml")).expect("the manifest can be copied");
-    dir
-}
-
-fn change(tree: &Path, file: &str, from: &str, to: &str) {
-    let path = tree.join(file);
-    let text = fs::read_to_string(&path).expect("the file is there");
-    assert!(text.contains(from), "{file} has no {from:?}");
-    fs::write(path, text.replace(from, to)).expect("the file can be written");
-}
+use support::{Promflow, START, change, command, copied, root};
 
 fn run_in(tree: &Path, arguments: &[&str]) -> Output {
     command(arguments).current_dir(tree).output().expect("cannot start promflow")

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use promflow_testkit::{Peer, Script, ScriptedServer, free_port, http_get, wait_until};
 use serde_json::Value;
@@ -75,11 +75,20 @@ fn an_error_fault_fires_its_alert_and_a_real_alertmanager_delivers_it() {
     let webhook = Webhook::start();
     let alertmanager = alertmanager(&webhook);
     let mut promflow = Promflow::up(&root(), &["--alertmanager", &alertmanager.url("")]);
+    promflow.printed_url("flow chart");
+    let printed = Instant::now();
+    http_get(&promflow.path("/api/promflow/v1/flow")).expect("no chart");
+    println!("the first chart came {} ms after the addresses were printed", printed.elapsed().as_millis());
 
     wait_until("live request rates", START, || {
         !promflow.query(r#"sum(rate(http_requests_total{job="backend"}[10s])) > 1"#).is_empty()
     });
     wait_until("every rule to be evaluated", START, || every_rule_is_healthy(&promflow));
+    let flags = promflow.json("/api/v1/status/flags");
+    assert!(flags["data"].as_object().is_some_and(|flags| flags.len() >= 17), "{flags:#}");
+    assert!(
+        flags["data"]["config.file"].as_str().is_some_and(|file| file.ends_with("monitoring/prometheus.yml"))
+    );
     let (status, page) = http_get(&promflow.path("/")).expect("no page");
     assert_eq!(status, 200);
     assert!(page.contains("<html"), "{page}");

@@ -16,6 +16,7 @@ describe("address", () => {
       opened: ["fold:alerts/a.yml!", "fold:metrics/app"],
       sinks: true,
       ask: "unread",
+      since: "HEAD~3",
       lane: "alerting",
     };
     expect(read(write(state))).toEqual(state);

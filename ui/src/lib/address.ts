@@ -13,11 +13,13 @@ export interface Address {
   sinks: boolean;
   /** What the panel answers, when no node is selected. */
   ask: string;
+  /** The revision that the chart is compared with. */
+  since: string;
   /** The lane that a narrow screen shows. */
   lane: string;
 }
 
-export const START: Address = { selected: "", query: "", depth: 0, opened: [], sinks: false, ask: "", lane: "" };
+export const START: Address = { selected: "", query: "", depth: 0, opened: [], sinks: false, ask: "", since: "", lane: "" };
 
 /** The deepest that the slider goes before it says "all". */
 export const DEPTH_MAX = 5;
@@ -33,6 +35,7 @@ export function read(search: string): Address {
     opened: params.getAll("open"),
     sinks: params.get("sinks") === "1",
     ask: params.get("ask") ?? "",
+    since: params.get("since") ?? "",
     lane: params.get("lane") ?? "",
   };
 }
@@ -46,6 +49,7 @@ export function write(state: Address): string {
   for (const fold of [...state.opened].sort()) params.append("open", fold);
   if (state.sinks) params.set("sinks", "1");
   if (state.ask) params.set("ask", state.ask);
+  if (state.since) params.set("since", state.since);
   if (state.lane) params.set("lane", state.lane);
   const text = params.toString();
   return text === "" ? "" : `?${text}`;

@@ -7,13 +7,15 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** What the API calls the error; empty where somebody else answered. */
+    readonly kind = "",
   ) {
     super(message);
   }
 
   /** Whether the server is one that does not have the route. */
   get isAbsent(): boolean {
-    return this.status === 404 || this.status === 501 || this.status === 405;
+    return (this.status === 404 && this.kind === "") || this.status === 501 || this.status === 405;
   }
 }
 
@@ -28,14 +30,15 @@ export async function fetchData<T>(path: string, params: Record<string, string> 
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   const text = await response.text();
-  let body: { status?: string; data?: T; error?: string } = {};
+  let body: { status?: string; data?: T; error?: string; errorType?: string } = {};
   try {
     body = JSON.parse(text) as typeof body;
   } catch {
     // A proxy in between answers with a page; its status says enough.
   }
   if (!response.ok || body.status !== "success") {
-    throw new ApiError(response.status, body.error ?? `the server answers ${response.status} ${response.statusText}`);
+    const message = body.error ?? `the server answers ${response.status} ${response.statusText}`;
+    throw new ApiError(response.status, message, body.errorType);
   }
   const clock = Date.parse(response.headers.get("date") ?? "");
   return { data: body.data as T, nowMs: Number.isNaN(clock) ? Date.now() : clock };
@@ -87,6 +90,12 @@ export interface Rule {
   evaluationTime?: number;
   duration?: number;
   alerts?: RuleAlert[];
+}
+
+/** Returns the alerts that are pending or firing, with the server's clock. */
+export async function fetchAlerts(): Promise<{ alerts: RuleAlert[]; nowMs: number }> {
+  const { data, nowMs } = await fetchData<{ alerts: RuleAlert[] }>("api/v1/alerts");
+  return { alerts: data.alerts, nowMs };
 }
 
 export interface RuleGroup {
@@ -153,6 +162,25 @@ export interface Feeds {
   broken: Edge[];
 }
 
+/** What differs between two revisions, or between one and the files as they are. */
+export interface Diff {
+  from: string;
+  to: string;
+  nodes: {
+    added: Node[];
+    removed: Node[];
+    changed: (Place & { id: string; kind: Kind; changes: { what: string; from: unknown; to: unknown }[] })[];
+  };
+  edges: { added: Edge[]; removed: Edge[]; broken: Edge[]; mended: Edge[] };
+  /** The same for a review comment, in Markdown. */
+  text: string;
+}
+
+export interface Revisions {
+  commits: { revision: string; subject: string; committedMs: number }[];
+  names: string[];
+}
+
 export interface Breaks {
   kinds: string[];
   recordings: Hit[];
@@ -192,4 +220,14 @@ export interface Cardinality {
 
 export async function ask<T>(route: string, params: Record<string, string> = {}): Promise<T> {
   return (await fetchData<T>(`api/promflow/v1/${route}`, params)).data;
+}
+
+let flags: Promise<Record<string, string>> | undefined;
+
+/** Returns the server's flags; they stay as long as it runs, and so does the answer. */
+export function fetchFlags(): Promise<Record<string, string>> {
+  flags ??= fetchData<Record<string, string>>("api/v1/status/flags").then(({ data }) => data);
+  // A server that did not answer is asked again the next time.
+  flags.catch(() => (flags = undefined));
+  return flags;
 }

@@ -30,6 +30,9 @@ export type Kind =
   | "dashboard"
   | "runbook";
 
+/** How something differs from what it was at the revision that is compared with. */
+export type Difference = "added" | "removed" | "changed";
+
 export interface Node {
   id: string;
   kind: Kind;
@@ -55,6 +58,8 @@ export interface Node {
   annotations?: Record<string, string>;
   targets?: number;
   targetsUp?: number;
+  /** Whether the server has scraped none of a job's targets yet. */
+  untried?: boolean;
   targetFiles?: string[];
   up?: boolean;
   lastScrapeMs?: number;
@@ -83,6 +88,7 @@ export interface Node {
   failed?: number;
   url?: string;
   panels?: number;
+  difference?: Difference;
 }
 
 export interface Edge {
@@ -98,6 +104,7 @@ export interface Edge {
   samplesPerSecond?: number;
   /** The panel of a dashboard that reads. */
   panel?: string;
+  difference?: Difference;
 }
 
 export interface FlowData {
@@ -148,17 +155,15 @@ export class Graph {
       const job = node.kind === "target" ? jobs.get(node.group ?? "") : undefined;
       if (job !== undefined) this.jobOf.set(node.id, job);
     }
-    // A job that tried none of its targets yet is not down.
-    const tried = new Set(data.nodes.filter((node) => node.up !== undefined).map((node) => this.jobOf.get(node.id)));
-    for (const node of data.nodes) if (node.kind === "job" && !tried.has(node.id)) delete node.targetsUp;
     data.edges.forEach((edge, index) => {
       push(this.out, edge.from, index);
       push(this.into, edge.to, index);
+      if (edge.difference === "removed") return;
       const reader = this.byId.get(edge.to);
       if (reader && (isRule(reader) || reader.kind === "dashboard")) edge.metrics.forEach((name) => this.read.add(name));
     });
-    const edges = data.edges.map((edge) => `${edge.from}\t${edge.to}\t${edge.via}\t${edge.function ?? ""}`);
-    this.signature = `${data.nodes.map((node) => node.id).join("\n")}\n\n${edges.join("\n")}`;
+    const edges = data.edges.map((edge) => `${edge.from}\t${edge.to}\t${edge.via}\t${edge.function ?? ""}\t${edge.difference ?? ""}`);
+    this.signature = `${data.nodes.map((node) => `${node.id}\t${node.difference ?? ""}`).join("\n")}\n\n${edges.join("\n")}`;
   }
 
   get nodes(): Node[] {
@@ -184,6 +189,11 @@ export class Graph {
 
 export function isRule(node: Node): boolean {
   return node.kind === "recording" || node.kind === "alert";
+}
+
+/** Says whether an alert fires all the time, as a dead man's switch does; by convention its severity is `none`. */
+export function isSwitch(node: Node): boolean {
+  return node.kind === "alert" && node.severity === "none";
 }
 
 /** Returns the lane a node is drawn in: a wildcard stands before its reader, not in the code. */

@@ -5,7 +5,7 @@
  * downstream, a number says how many hops. `*` stands for any text, quotes keep spaces and commas.
  */
 
-import { type Graph, type Node, isBroken, isRule, laneOf } from "./graph";
+import { type Edge, type Graph, type Node, isBroken, isRule, laneOf } from "./graph";
 import { follow } from "./lineage";
 
 export class SelectError extends Error {}
@@ -140,20 +140,31 @@ const IS: [string, (node: Node, graph: Graph) => boolean][] = [
   ["missing", (node) => node.existence === "nowhere"],
   ["nohelp", (node) => node.existence === "code" && !node.help],
   ["firing", (node) => node.state === "firing"],
-  ["failing", (node) => node.healthy === false],
-  ["unroutable", (node, graph) => node.kind === "alert" && !graph.out.has(node.id)],
+  ["failing", (node) => node.healthy === false || (node.failed ?? 0) > 0],
+  ["broken", (node, graph) => edgesOf(graph, node).some((edge) => isBroken(edge.state))],
+  ["unroutable", (node, graph) => node.kind === "alert" && !(graph.out.get(node.id) ?? []).some((at) => isTold(graph, at))],
   [
     "mute",
     (node, graph) => node.kind === "alert" && (graph.into.get(node.id) ?? []).some((at) => isBroken(graph.edges[at].state)),
   ],
 ];
 
+/** Says whether an edge leads to a route or a receiver: somebody is told. */
+function isTold(graph: Graph, at: number): boolean {
+  const kind = graph.node(graph.edges[at].to)?.kind;
+  return kind === "route" || kind === "receiver";
+}
+
+function edgesOf(graph: Graph, node: Node): Edge[] {
+  return [...(graph.into.get(node.id) ?? []), ...(graph.out.get(node.id) ?? [])].map((at) => graph.edges[at]);
+}
+
 function health(node: Node): string {
   if (node.kind === "target") return node.up === undefined ? "" : node.up ? "up" : "down";
   if (node.kind === "job" && node.targetsUp !== undefined && node.targets) {
     return node.targetsUp === node.targets ? "up" : "down";
   }
-  return isRule(node) && node.healthy === false ? "failing" : "";
+  return (isRule(node) && node.healthy === false) || (node.failed ?? 0) > 0 ? "failing" : "";
 }
 
 function predicateOf(graph: Graph, key: string, value: string): Predicate | undefined {

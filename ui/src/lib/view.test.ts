@@ -68,18 +68,25 @@ describe("folding", () => {
     expect(places(loud)).toEqual(places(quiet));
   });
 
+  test("a dead man's switch that fires is well", () => {
+    const graph = smallGraph((data) => {
+      for (const node of data.nodes) if (node.kind === "alert") Object.assign(node, { state: "firing", severity: "none", healthy: true });
+    });
+    expect(graph.nodes.filter((node) => node.kind === "alert").map(tone)).toEqual(["good", "good", "good"]);
+  });
+
   test("a job whose targets were not tried yet is not shown as down", () => {
     const jobTone = (up: boolean | undefined) => {
       const graph = smallGraph((data) => {
         for (const node of data.nodes) {
           if (node.kind === "target") node.up = up;
-          if (node.kind === "job") node.targetsUp = up ? 1 : 0;
+          if (node.kind === "job") Object.assign(node, up === undefined ? { untried: true, targetsUp: undefined } : { targetsUp: up ? 1 : 0 });
         }
       });
       const job = graph.node("job:backend");
       return job ? [tone(job), subtitle(job)] : [];
     };
-    expect(jobTone(undefined)).toEqual(["plain", "1 target"]);
+    expect(jobTone(undefined)).toEqual(["plain", "not scraped yet"]);
     expect(jobTone(false)).toEqual(["bad", "0/1 up"]);
     expect(jobTone(true)).toEqual(["good", "1/1 up"]);
   });

@@ -5,6 +5,7 @@
  */
 
 import { type Graph, type Kind, LANES, type Lane, type Node, isBroken, laneOf } from "./graph";
+import { differing } from "./diff";
 import { TONES, foldFace, longestSubtitle, tone } from "./words";
 
 /** How many nodes and edges are drawn before fine ones are folded together. */
@@ -62,7 +63,8 @@ export function notable(graph: Graph): Set<string> {
   const found = new Set<string>();
   for (const edge of graph.edges) {
     if (isBroken(edge.state)) {
-      found.add(edge.from);
+      // Of metrics that nobody scrapes the endpoint is what is wrong: it says so once for all of them.
+      if (graph.node(edge.to)?.kind !== "endpoint") found.add(edge.from);
       found.add(edge.to);
     }
   }
@@ -77,6 +79,7 @@ function isBad(node: Node): boolean {
 /** Chooses what is drawn of a graph. */
 export function viewOf(graph: Graph, options: ViewOptions): View {
   const wrong = notable(graph);
+  differing(graph).forEach((id) => wrong.add(id));
   const none: ReadonlySet<string> = new Set();
   // What is opened or kept apart does not count, so that opening one fold does not close others.
   const plain = { ...options, opened: none, kept: none };

@@ -1,6 +1,6 @@
 /** The texts on nodes and edges. */
 
-import { type Edge, type Kind, type Node, isRule } from "./graph";
+import { type Edge, type Kind, type Node, isRule, isSwitch } from "./graph";
 
 /** How a node looks beside its kind, from plain to bad. */
 export const TONES = ["plain", "good", "foreign", "wildcard", "warning", "bad"] as const;
@@ -25,7 +25,7 @@ export function tone(node: Node): Tone {
       return node.up === undefined ? "plain" : node.up ? "good" : "bad";
     case "recording":
     case "alert":
-      if (node.healthy === false || node.state === "firing") return "bad";
+      if (node.healthy === false || (node.state === "firing" && !isSwitch(node))) return "bad";
       if (node.state === "pending") return "warning";
       return node.healthy ? "good" : "plain";
     case "receiver":
@@ -96,6 +96,7 @@ export function subtitle(node: Node): string {
       return "target";
     case "job":
       if (!node.targets) return "no targets";
+      if (node.untried) return "not scraped yet";
       if (node.targetsUp !== undefined) return `${node.targetsUp}/${node.targets} up`;
       return node.targets === 1 ? "1 target" : `${node.targets} targets`;
     case "recording":
@@ -133,7 +134,7 @@ function alertLine(node: Node): string {
 /** Returns the longest second line a node may come to have, so that columns do not widen with live data. */
 export function longestSubtitle(node: Node): string {
   if (node.kind === "alert") return `${node.severity || "no severity"} · pending 99`;
-  if (node.kind === "job") return "999/999 up";
+  if (node.kind === "job") return "not scraped yet";
   if (node.kind === "receiver") return "999 sent, 9 failed";
   return subtitle(node);
 }
@@ -151,7 +152,7 @@ export function foldFace(id: string, members: Node[]): [string, string] {
   const what =
     kind === "unread" ? `${count} metrics, read by nobody`
     : `${count} ${count === 1 ? kind.replace(/ies$/, "y").replace(/s$/, "") : kind}`;
-  const firing = members.filter((node) => node.state === "firing").length;
+  const firing = members.filter((node) => node.state === "firing" && !isSwitch(node)).length;
   const text = firing > 0 ? `${what}, ${firing} firing` : what;
   if (where === "") return [text, "folded"];
   const isFile = /\.ya?ml$/.test(where);

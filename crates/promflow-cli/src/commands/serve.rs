@@ -1,7 +1,7 @@
 //! `promflow serve`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -96,25 +96,12 @@ fn flow_paths(arguments: &ServeArguments) -> FlowPaths {
     }
 }
 
+/// Returns the flags as they were typed that the server itself has in another form, or not at all.
 fn flags(arguments: &ServeArguments) -> BTreeMap<String, String> {
-    let path = |path: &Option<PathBuf>| path.as_ref().map_or_else(String::new, |p| p.display().to_string());
-    let all: [(&str, String); 17] = [
-        ("config.file", arguments.config_file.display().to_string()),
-        ("config.auto-reload-interval", arguments.auto_reload_interval.to_string()),
+    let external_url = arguments.external_url.as_ref().map_or_else(String::new, ToString::to_string);
+    let all = [
         ("web.listen-address", arguments.listen_address.clone()),
-        ("web.external-url", arguments.external_url.as_ref().map_or_else(String::new, ToString::to_string)),
-        ("web.enable-lifecycle", arguments.enable_lifecycle.to_string()),
-        ("storage.tsdb.retention.time", arguments.retention_time.to_string()),
-        ("storage.tsdb.retention.size", arguments.retention_size.to_string()),
-        ("query.timeout", arguments.query_timeout.to_string()),
-        ("query.max-concurrency", arguments.query_concurrency_max.to_string()),
-        ("query.max-samples", arguments.query_samples_max.to_string()),
-        ("query.lookback-delta", arguments.lookback_delta.to_string()),
-        ("rules.alert.resend-delay", arguments.resend_delay.to_string()),
-        ("alertmanager.notification-queue-capacity", arguments.notification_queue_capacity.to_string()),
-        ("rules.max-concurrent-evals", arguments.rule_concurrency_max.to_string()),
-        ("alertmanager.config", path(&arguments.alertmanager_config)),
-        ("source", path(&arguments.source)),
+        ("web.external-url", external_url),
         ("log.level", format!("{:?}", arguments.log.level).to_lowercase()),
     ];
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

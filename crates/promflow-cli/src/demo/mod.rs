@@ -128,7 +128,9 @@ fn options(
     places: &Places,
     reload_on_hangup: bool,
 ) -> ServerOptions {
-    let monitoring = tree.root().join("monitoring");
+    // Paths are shown, and given to other commands, as seen from here.
+    let root = tree.root_from_here();
+    let monitoring = root.join("monitoring");
     let config_file = monitoring.join("prometheus.yml");
     ServerOptions {
         config_file: config_file.clone(),
@@ -146,10 +148,15 @@ fn options(
         flow: FlowPaths {
             config: Some(config_file),
             alertmanager: Some(monitoring.join("alertmanager.yml")),
-            source: Some(tree.root().to_owned()),
+            source: Some(root),
             ..FlowPaths::default()
         },
-        flags: [("web.listen-address".to_owned(), places.server.to_string())].into(),
+        flags: [
+            ("web.listen-address".to_owned(), places.server.to_string()),
+            ("web.external-url".to_owned(), String::new()),
+            ("log.level".to_owned(), format!("{:?}", LogLevel::Warn).to_lowercase()),
+        ]
+        .into(),
         transform: Some(transform(places.clone())),
         reload_on_hangup,
     }

@@ -42,6 +42,12 @@ impl Tree {
         &self.root
     }
 
+    /// Returns the folder, `.` where it is the current one.
+    pub(crate) fn root_from_here(&self) -> PathBuf {
+        let is_here = std::env::current_dir().is_ok_and(|here| here == self.root);
+        if is_here { PathBuf::from(".") } else { self.root.clone() }
+    }
+
     /// Says whether the files are the user's own, so that editing them changes the demo.
     pub(crate) fn is_repository(&self) -> bool {
         self.copy.is_none()

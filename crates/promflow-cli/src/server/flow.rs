@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use super::deliveries::Deliveries;
 use super::fingerprint;
+use super::since::Since;
 use crate::live;
 
 /// How long a graph is shown before it is made anew: several pages may ask at once.
@@ -43,6 +44,7 @@ pub(crate) struct Live {
 /// Draws the chart, and remembers what it read for as long as the files stay.
 pub(crate) struct LiveFlow {
     paths: FlowPaths,
+    since: Since,
     live: Live,
     cache: Mutex<Cache>,
 }
@@ -58,6 +60,7 @@ struct Cache {
 
 /// The system at one moment.
 struct Shown {
+    files: Arc<FlowFiles>,
     graph: Graph,
     live: LiveState,
     problem: Option<String>,
@@ -65,7 +68,7 @@ struct Shown {
 
 impl LiveFlow {
     pub(crate) fn new(paths: FlowPaths, live: Live) -> Self {
-        Self { paths, live, cache: Mutex::new(Cache::default()) }
+        Self { since: Since::new(paths.clone()), paths, live, cache: Mutex::new(Cache::default()) }
     }
 
     fn shown(&self) -> Result<Arc<Shown>, FlowError> {
@@ -92,7 +95,7 @@ impl LiveFlow {
         };
         let live = self.live.state();
         let graph = files.graph(Some(&live));
-        let shown = Arc::new(Shown { graph, live, problem: cache.problem.clone() });
+        let shown = Arc::new(Shown { files, graph, live, problem: cache.problem.clone() });
         cache.shown = Some((Instant::now(), shown.clone()));
         Ok(shown)
     }
@@ -133,6 +136,11 @@ impl FlowSource for LiveFlow {
                 let shown = self.shown()?;
                 to_json(&questions::prune(&shown.graph, Some(&shown.live)))
             }
+            FlowQuestion::Diff { since, to } => {
+                let shown = self.shown()?;
+                to_json(&self.since.diff(since, to, &shown.files)?)
+            }
+            FlowQuestion::Revisions => to_json(&self.since.revisions()?),
             FlowQuestion::Cardinality(limit) => {
                 let now_ms = self.live.clock.now_ms();
                 let counter = Counter { live: &self.live, now_ms };

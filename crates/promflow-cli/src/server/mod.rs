@@ -8,6 +8,7 @@ mod flow;
 mod maintenance;
 mod metrics;
 mod reload;
+mod since;
 mod web;
 
 use std::collections::BTreeMap;
@@ -67,7 +68,7 @@ pub(crate) struct ServerOptions {
     pub(crate) notification_queue_capacity: usize,
     /// What the flow chart is drawn from.
     pub(crate) flow: FlowPaths,
-    /// Every flag with its value, for `status/flags`.
+    /// For `status/flags`: the flags that nothing here was made of.
     pub(crate) flags: BTreeMap<String, String>,
     /// Changes the configuration after it is read.
     pub(crate) transform: Option<Transform>,

@@ -201,3 +201,42 @@ pub(crate) fn copy_repository(to: &Path) {
     }
     std::fs::copy(root().join("Cargo.toml"), to.join("Cargo.toml")).expect("cannot copy");
 }
+
+/// Copies what the chart is drawn from.
+fn copy_sources(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory can be made");
+    for entry in std::fs::read_dir(from).expect("the tree is readable") {
+        let path = entry.expect("the tree is readable").path();
+        let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !name.starts_with('.')
+                && !matches!(name.as_str(), "target" | "node_modules" | "dist" | "tests" | "docs")
+            {
+                copy_sources(&path, &to.join(name));
+            }
+        } else if [".rs", ".toml", ".yml", ".py", ".json"].iter().any(|end| name.ends_with(end)) {
+            std::fs::copy(&path, to.join(name)).expect("a file can be copied");
+        }
+    }
+}
+
+/// A copy of the shipped setup and its code.
+pub(crate) fn copied() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for part in ["monitoring", "examples", "crates"] {
+        copy_sources(&root().join(part), &dir.path().join(part));
+    }
+    std::fs::copy(root().join("Cargo.toml"), dir.path().join("Cargo.toml"))
+        .expect("the manifest can be copied");
+    dir
+}
+
+/// Replaces a text in a file of a tree.
+///
+/// Panics: the file does not have it.
+pub(crate) fn change(tree: &Path, file: &str, from: &str, to: &str) {
+    let path = tree.join(file);
+    let text = std::fs::read_to_string(&path).expect("the file is there");
+    assert!(text.contains(from), "{file} has no {from:?}");
+    std::fs::write(path, text.replace(from, to)).expect("the file can be written");
+}
