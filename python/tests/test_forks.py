@@ -177,6 +177,7 @@ def test_a_signal_handler_may_count(metrics):
 def test_a_logging_handler_may_count_while_a_collector_logs(metrics):
     counter, _, _ = metrics
     logger = logging.getLogger("promflow-test")
+    logger.setLevel(logging.WARNING)  # Whatever the root logger was set to by another test.
     logger.propagate = False
 
     class Counting(logging.Handler):
