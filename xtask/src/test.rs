@@ -1,8 +1,9 @@
 //! `cargo xtask test`.
 
 use std::fs;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
 use crate::{peers, root, run, tidy, ui, wheel};
 
@@ -20,9 +21,26 @@ pub(crate) fn run_tests(arguments: &[&str]) -> Result<()> {
     let mut test = vec!["test", "--workspace"];
     test.extend(arguments);
     run("cargo", &test)?;
+    check_schedules()?;
     wheel::test(&[])?;
     if let Ok(absent) = fs::read_dir(&notes) {
         println!("conformance data absent: {} suites left out", absent.count());
+    }
+    Ok(())
+}
+
+/// Runs the parts that take no lock through many schedules of their threads, in a build of its own.
+fn check_schedules() -> Result<()> {
+    let target = root().join("target/shuttle");
+    let status = Command::new("cargo")
+        .args(["test", "--package", "promflow-registry", "--lib", "schedules"])
+        .env("RUSTFLAGS", "--cfg shuttle")
+        .env("CARGO_TARGET_DIR", target)
+        .current_dir(root())
+        .status()
+        .context("cannot start cargo")?;
+    if !status.success() {
+        bail!("the schedules failed: {status}");
     }
     Ok(())
 }

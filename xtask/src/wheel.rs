@@ -25,7 +25,10 @@ pub(crate) fn build() -> Result<PathBuf> {
     let maturin = tools.join("bin/maturin");
     run(
         &maturin,
-        ["build", "--release", "--quiet", "--out"].map(OsStr::new).into_iter().chain([out.as_os_str()]),
+        ["build", "--profile", "wheel", "--quiet", "--out"]
+            .map(OsStr::new)
+            .into_iter()
+            .chain([out.as_os_str()]),
         &[],
     )?;
     let built = fs::read_dir(&out).context("cannot read target/wheels")?;
@@ -37,7 +40,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(wheel)
 }
 
-/// Builds the wheel, installs it in a virtual environment with its peers, and runs its tests and then
+/// Builds the wheel, installs it in a virtual environment with its peers, checks its types, and runs its tests and then
 /// prometheus_client's own suite there.
 ///
 /// Errors: a test fails, or something that they need is missing.
@@ -57,6 +60,7 @@ pub(crate) fn test(arguments: &[&str]) -> Result<()> {
         // Or the sources would be imported, which have no native half, and not what is installed.
         ("PYTHONSAFEPATH", OsStr::new("1")),
     ];
+    run(&python, ["-m", "mypy", "--strict", "promflow"].map(OsStr::new), &[])?;
     let pytest = ["-m", "pytest", "--quiet", "tests"].into_iter().chain(arguments.iter().copied());
     run(&python, pytest.map(OsStr::new), &environment)?;
     run(&python, ["tests/suite/run.py"].map(OsStr::new), &[])
