@@ -348,6 +348,12 @@ impl RuleFacts {
     pub fn severity(&self) -> &str {
         self.labels.get("severity").map_or("", String::as_str)
     }
+
+    /// Tells whether the alert fires and something is wrong: a dead man's switch, which by convention has the severity
+    /// `none`, fires all the time.
+    pub fn is_alarming(&self) -> bool {
+        self.alert_state == Some(AlertState::Firing) && self.severity() != "none"
+    }
 }
 
 /// Where an alert is.

@@ -277,7 +277,8 @@ fn tone(node: &Node) -> Tone {
             None => Tone::Plain,
         },
         Details::Rule(rule) => match (rule.healthy, rule.alert_state) {
-            (Some(false), _) | (_, Some(AlertState::Firing)) => Tone::Bad,
+            (Some(false), _) => Tone::Bad,
+            _ if rule.is_alarming() => Tone::Bad,
             (_, Some(AlertState::Pending)) => Tone::Warning,
             (Some(true), _) => Tone::Good,
             _ => Tone::Plain,

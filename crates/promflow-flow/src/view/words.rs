@@ -89,9 +89,8 @@ pub(super) fn fold(id: &str, members: &[&Node]) -> (String, String) {
         "wildcards" => format!("{count} wildcards"),
         kind => format!("{count} {kind}"),
     };
-    let firing = members.iter().filter(
-        |node| matches!(&node.details, Details::Rule(rule) if rule.alert_state == Some(AlertState::Firing)),
-    );
+    let firing =
+        members.iter().filter(|node| matches!(&node.details, Details::Rule(rule) if rule.is_alarming()));
     let what = match firing.count() {
         0 => what,
         firing => format!("{what}, {firing} firing"),
