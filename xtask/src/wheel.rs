@@ -47,19 +47,13 @@ pub(crate) fn build() -> Result<PathBuf> {
 pub(crate) fn test(arguments: &[&str]) -> Result<()> {
     let python = installed("tests")?;
     let promflow = root().join("target/debug/promflow");
-    let cases = root().join("../shared/data/openmetrics");
-    if !cases.exists() {
-        let notes = root().join("target/conformance-absent");
-        fs::create_dir_all(&notes)
-            .and_then(|()| fs::write(notes.join("openmetrics"), ""))
-            .context("cannot note it")?;
-    }
-    let environment = [
+    let cases = promflow_testkit::conformance("openmetrics");
+    let mut environment = vec![
         ("PROMFLOW_BINARY", promflow.as_os_str()),
-        ("PROMFLOW_OPENMETRICS_CASES", cases.as_os_str()),
         // Or the sources would be imported, which have no native half, and not what is installed.
         ("PYTHONSAFEPATH", OsStr::new("1")),
     ];
+    environment.extend(cases.as_ref().map(|cases| ("PROMFLOW_OPENMETRICS_CASES", cases.as_os_str())));
     run(&python, ["-m", "mypy", "--strict", "promflow"].map(OsStr::new), &[])?;
     let pytest = ["-m", "pytest", "--quiet", "tests"].into_iter().chain(arguments.iter().copied());
     run(&python, pytest.map(OsStr::new), &environment)?;
