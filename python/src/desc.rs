@@ -1,5 +1,8 @@
 //! What a metric is, in a form that processes exchange.
 
+use promflow_registry::GaugeMode;
+use promflow_registry::payload::{push_text, push_texts, take, take_text, take_texts};
+
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -37,67 +40,11 @@ impl Kind {
     }
 }
 
-/// How a gauge of several processes is put together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// All processes set and add to one value.
-    Shared,
-    All,
-    LiveAll,
-    Min,
-    LiveMin,
-    Max,
-    LiveMax,
-    Sum,
-    LiveSum,
-    MostRecent,
-    LiveMostRecent,
-}
-
-impl Mode {
-    const ALL: [(Self, &str); 11] = [
-        (Self::Shared, ""),
-        (Self::All, "all"),
-        (Self::LiveAll, "liveall"),
-        (Self::Min, "min"),
-        (Self::LiveMin, "livemin"),
-        (Self::Max, "max"),
-        (Self::LiveMax, "livemax"),
-        (Self::Sum, "sum"),
-        (Self::LiveSum, "livesum"),
-        (Self::MostRecent, "mostrecent"),
-        (Self::LiveMostRecent, "livemostrecent"),
-    ];
-
-    pub(crate) fn of(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, n)| *n == name).map(|(mode, _)| *mode)
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// Tells whether only processes that run count.
-    pub(crate) fn is_live(self) -> bool {
-        matches!(self, Self::LiveAll | Self::LiveMin | Self::LiveMax | Self::LiveSum | Self::LiveMostRecent)
-    }
-
-    /// Tells whether each process has a series of its own.
-    pub(crate) fn is_by_process(self) -> bool {
-        matches!(self, Self::All | Self::LiveAll)
-    }
-
-    /// Tells whether the value that was set last counts.
-    pub(crate) fn is_most_recent(self) -> bool {
-        matches!(self, Self::MostRecent | Self::LiveMostRecent)
-    }
-}
-
 /// The name, help, labels and shape of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Desc {
     pub(crate) kind: Kind,
-    pub(crate) mode: Mode,
+    pub(crate) mode: GaugeMode,
     /// Whether each process has values of its own, which are put together as the mode says.
     pub(crate) by_process: bool,
     /// Whether the series of a process bear its id even while there is only one process.
@@ -132,15 +79,13 @@ impl Desc {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let flags = u8::from(self.by_process) | u8::from(self.always_pid) << 1;
-        let mut out = vec![self.kind as u8, self.mode as u8, flags];
+        let mut out = vec![self.kind as u8, self.mode.to_code(), flags];
         out.extend(self.instance.to_ne_bytes());
         for text in [&self.name, &self.help, &self.unit] {
             push_text(&mut out, text);
         }
-        for texts in [&self.labels, &self.states] {
-            out.extend((texts.len() as u32).to_ne_bytes());
-            texts.iter().for_each(|text| push_text(&mut out, text));
-        }
+        push_texts(&mut out, &self.labels);
+        push_texts(&mut out, &self.states);
         self.bounds.iter().for_each(|bound| out.extend(bound.to_bits().to_ne_bytes()));
         out
     }
@@ -156,31 +101,8 @@ impl Desc {
         while !input.is_empty() {
             bounds.push(f64::from_bits(u64::from_ne_bytes(take(input)?)));
         }
-        let (kind, mode) = (Kind::ALL.get(usize::from(kind))?.0, Mode::ALL.get(usize::from(mode))?.0);
+        let (kind, mode) = (Kind::ALL.get(usize::from(kind))?.0, GaugeMode::from_code(mode)?);
         let (by_process, always_pid) = (flags & 1 != 0, flags & 2 != 0);
         Some(Self { kind, mode, by_process, always_pid, instance, name, help, unit, labels, states, bounds })
     }
-}
-
-fn push_text(out: &mut Vec<u8>, text: &str) {
-    out.extend((text.len() as u32).to_ne_bytes());
-    out.extend(text.as_bytes());
-}
-
-fn take<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, rest) = input.split_first_chunk()?;
-    *input = rest;
-    Some(*head)
-}
-
-fn take_text(input: &mut &[u8]) -> Option<String> {
-    let length = u32::from_ne_bytes(take(input)?) as usize;
-    let (head, rest) = input.split_at_checked(length)?;
-    *input = rest;
-    String::from_utf8(head.to_vec()).ok()
-}
-
-fn take_texts(input: &mut &[u8]) -> Option<Vec<String>> {
-    let count = u32::from_ne_bytes(take(input)?);
-    (0..count).map(|_| take_text(input)).collect()
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-use promflow_registry::Cells;
+use promflow_registry::{Cells, GaugeMode, add_f64};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -13,7 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::arena::{self, Arena};
-use crate::desc::{Desc, Kind, Mode};
+use crate::desc::{Desc, Kind};
 use crate::family::{Family, Home};
 use crate::key;
 use crate::process::Owner;
@@ -109,7 +109,7 @@ impl State {
         if self.family.desc.by_process {
             self.family.add_in_slot(series, self.owner(py)?, word, amount);
         } else {
-            series::add(series.cells.word(word), amount);
+            add_f64(series.cells.word(word), amount);
         }
         Ok(())
     }
@@ -551,8 +551,12 @@ fn describe(
     labelnames: &Bound<'_, PyTuple>,
     build: &Build,
 ) -> PyResult<Desc> {
-    let mode = Mode::of(&build.mode)
-        .ok_or_else(|| PyValueError::new_err(format!("Invalid multiprocess mode: {}", build.mode)))?;
+    let mode = match build.mode.as_str() {
+        "" => Some(GaugeMode::Shared),
+        name => GaugeMode::from_name(name).filter(|mode| *mode != GaugeMode::Shared),
+    };
+    let mode =
+        mode.ok_or_else(|| PyValueError::new_err(format!("Invalid multiprocess mode: {}", build.mode)))?;
     Ok(Desc {
         kind: Kind::of(&build.kind),
         mode,

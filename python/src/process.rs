@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use promflow_registry::process_start_ticks;
+
 /// In place of a start time: the number was chosen by the application, and whether its owner runs is not known.
 const CHOSEN: u32 = u32::MAX;
 
@@ -29,7 +31,7 @@ impl Owner {
 
     /// Returns the process that runs under an id.
     fn of(pid: u32) -> Self {
-        Self::new(pid, start_ticks(pid).unwrap_or(0) as u32)
+        Self::new(pid, process_start_ticks(pid).unwrap_or(0) as u32)
     }
 
     /// Returns the process that an application numbered itself.
@@ -51,30 +53,11 @@ impl Owner {
     }
 
     fn of_running(pid: u32) -> Option<Self> {
-        start_ticks(pid).map(|ticks| Self::new(pid, ticks as u32))
+        process_start_ticks(pid).map(|ticks| Self::new(pid, ticks as u32))
     }
 }
 
 /// Forgets which process this is.
 pub(crate) fn forked() {
     THIS.store(0, Ordering::Relaxed);
-}
-
-/// Reads when a process started, in clock ticks since the machine did; nothing when it does not run.
-#[cfg(target_os = "linux")]
-fn start_ticks(pid: u32) -> Option<u64> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The command's name stands in parentheses and may hold any bytes.
-    let name_end = text.iter().rposition(|b| *b == b')')?;
-    let mut fields = std::str::from_utf8(&text[name_end + 1..]).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    let ticks = fields.nth(18)?.parse().ok()?;
-    // A zombie has ended: its parent has just not asked yet.
-    (state != "Z" && state != "X").then_some(ticks)
-}
-
-/// Elsewhere every process is taken to be running.
-#[cfg(not(target_os = "linux"))]
-fn start_ticks(_: u32) -> Option<u64> {
-    Some(0)
 }

@@ -92,19 +92,6 @@ impl Series {
     }
 }
 
-/// Adds to a float that is kept as its bits.
-#[inline]
-pub(crate) fn add(bits: &AtomicU64, amount: f64) {
-    let mut seen = bits.load(Ordering::Relaxed);
-    loop {
-        let sum = (f64::from_bits(seen) + amount).to_bits();
-        match bits.compare_exchange_weak(seen, sum, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => return,
-            Err(changed) => seen = changed,
-        }
-    }
-}
-
 /// Reads a float that is kept as its bits.
 #[inline]
 pub(crate) fn load(bits: &AtomicU64) -> f64 {

@@ -7,16 +7,16 @@
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use promflow_registry::Cells;
+use promflow_registry::{Cells, GaugeMode, add_f64};
 
 use crate::arena;
-use crate::desc::{Desc, Mode};
+use crate::desc::Desc;
 use crate::family::{Family, lock, private_cells};
 use crate::key::Part;
 use crate::process::Owner;
-use crate::series::{Series, add, load};
+use crate::series::{Series, load};
 
-/// How many ended processes [`Mode::All`] remembers.
+/// How many ended processes [`GaugeMode::All`] remembers.
 const ENDED_MAX: usize = 64;
 
 /// The slots of a series.
@@ -111,9 +111,9 @@ impl Slots {
         let seen = self.counted(desc);
         let values = seen.iter().map(|seen| seen.values[word - 1]);
         match desc.mode {
-            Mode::Min | Mode::LiveMin => values.reduce(f64::min),
-            Mode::Max | Mode::LiveMax => values.reduce(f64::max),
-            Mode::MostRecent | Mode::LiveMostRecent => {
+            GaugeMode::Min | GaugeMode::LiveMin => values.reduce(f64::min),
+            GaugeMode::Max | GaugeMode::LiveMax => values.reduce(f64::max),
+            GaugeMode::MostRecent | GaugeMode::LiveMostRecent => {
                 let last = seen.iter().max_by(|a, b| a.t_seconds.total_cmp(&b.t_seconds));
                 last.map(|seen| seen.values[word - 1])
             }
@@ -171,7 +171,7 @@ impl Family {
     }
 
     pub(crate) fn add_in_slot(&self, series: &Series, owner: Owner, word: usize, amount: f64) {
-        self.with_slot(series, owner, |cells| add(cells.word(word), amount));
+        self.with_slot(series, owner, |cells| add_f64(cells.word(word), amount));
     }
 
     pub(crate) fn set_in_slot(&self, series: &Series, owner: Owner, word: usize, value: f64, t_seconds: f64) {
@@ -212,14 +212,14 @@ fn free_place(desc: &Desc, slots: &[Slot]) -> Option<usize> {
     places.sort_by(|a, b| time(a).total_cmp(&time(b)));
     match places[..] {
         [first, ..] if desc.mode.is_live() => Some(first),
-        [oldest, ..] if desc.mode == Mode::All => (places.len() >= ENDED_MAX).then_some(oldest),
+        [oldest, ..] if desc.mode == GaugeMode::All => (places.len() >= ENDED_MAX).then_some(oldest),
         [older, newer, ..] => {
             for i in 1..=desc.values() {
                 let (into, from) = (slots[newer].cells.word(i), load(slots[older].cells.word(i)));
                 let merged = match desc.mode {
-                    Mode::Min => load(into).min(from),
-                    Mode::Max => load(into).max(from),
-                    Mode::MostRecent => load(into),
+                    GaugeMode::Min => load(into).min(from),
+                    GaugeMode::Max => load(into).max(from),
+                    GaugeMode::MostRecent => load(into),
                     _ => load(into) + from,
                 };
                 into.store(merged.to_bits(), Ordering::Relaxed);

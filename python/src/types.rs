@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use promflow_registry::add_f64;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,7 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::metric::{Metric, now};
-use crate::series::{add, load};
+use crate::series::load;
 use crate::text_cell::Text;
 use crate::timer::Timer;
 use crate::value::{keep_exemplar, pack_pairs, pairs};
@@ -71,7 +72,7 @@ impl Counter {
         let metric = slf.as_super().get();
         let is_negative = amount < 0.0;
         match metric.direct() {
-            Some(cells) if !is_negative => add(&cells.head()[VALUE], amount),
+            Some(cells) if !is_negative => add_f64(&cells.head()[VALUE], amount),
             _ => {
                 metric.state()?.series()?;
                 if is_negative {
@@ -154,7 +155,7 @@ impl Gauge {
         }
         match metric.direct() {
             Some(cells) => {
-                add(&cells.head()[VALUE], amount);
+                add_f64(&cells.head()[VALUE], amount);
                 Ok(())
             }
             None => state.add(slf.py(), VALUE, amount),
@@ -188,8 +189,8 @@ impl Summary {
         let metric = slf.as_super().get();
         match metric.direct() {
             Some(cells) => {
-                add(&cells.head()[SUMMARY_COUNT], 1.0);
-                add(&cells.head()[SUMMARY_SUM], amount);
+                add_f64(&cells.head()[SUMMARY_COUNT], 1.0);
+                add_f64(&cells.head()[SUMMARY_SUM], amount);
                 Ok(())
             }
             None => {
@@ -226,9 +227,9 @@ impl Histogram {
         let word = HISTOGRAM_BUCKETS + bucket;
         match metric.direct() {
             Some(cells) => {
-                add(&cells.head()[HISTOGRAM_SUM], amount);
+                add_f64(&cells.head()[HISTOGRAM_SUM], amount);
                 if bucket < bounds.len() {
-                    add(cells.word(word), 1.0);
+                    add_f64(cells.word(word), 1.0);
                 }
             }
             None => {

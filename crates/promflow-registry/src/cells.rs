@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::memory::{Block, LINE_WORDS, Memory};
 use crate::shared::{ArenaError, Record, Shared, SharedOptions, Sink};
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, Ordering};
 
 /// Lines of a piece of private memory: small, as each registry of a program's tests may have one.
 const PRIVATE_LINES: usize = 64;
@@ -35,6 +35,19 @@ impl Cells {
     /// Counts the words: a multiple of eight.
     pub fn words(&self) -> usize {
         self.0.len()
+    }
+}
+
+/// Adds to a float that is kept as its bits.
+#[inline]
+pub fn add_f64(bits: &AtomicU64, amount: f64) {
+    let mut seen = bits.load(Ordering::Relaxed);
+    loop {
+        let sum = (f64::from_bits(seen) + amount).to_bits();
+        match bits.compare_exchange_weak(seen, sum, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return,
+            Err(changed) => seen = changed,
+        }
     }
 }
 

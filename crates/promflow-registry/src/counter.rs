@@ -5,6 +5,7 @@ use std::sync::Arc;
 use promflow_exposition::{LabelSlice, Number, Writer};
 use promflow_model::MetricType;
 
+use crate::cells::add_f64;
 use crate::desc::Shape;
 use crate::exemplar;
 use crate::memory::{Block, LINE_WORDS};
@@ -110,19 +111,6 @@ impl Counter {
     #[inline]
     fn own(&self) -> &[AtomicU64; LINE_WORDS] {
         self.cell.block().line(self.stripes.own_line())
-    }
-}
-
-/// Adds to a float that is kept as its bits.
-#[inline]
-pub(crate) fn add_f64(bits: &AtomicU64, amount: f64) {
-    let mut seen = bits.load(Ordering::Relaxed);
-    loop {
-        let sum = (f64::from_bits(seen) + amount).to_bits();
-        match bits.compare_exchange_weak(seen, sum, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => return,
-            Err(changed) => seen = changed,
-        }
     }
 }
 

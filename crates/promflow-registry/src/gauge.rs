@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use promflow_exposition::{LabelSlice, Writer};
 use promflow_model::MetricType;
 
-use crate::counter::add_f64;
+use crate::cells::add_f64;
 use crate::desc::Shape;
 use crate::memory::Block;
 use crate::metric::{Cell, Metric};
@@ -47,49 +47,53 @@ pub enum GaugeMode {
 }
 
 impl GaugeMode {
-    const ALL: [Self; 11] = [
-        Self::Shared,
-        Self::All,
-        Self::LiveAll,
-        Self::Min,
-        Self::LiveMin,
-        Self::Max,
-        Self::LiveMax,
-        Self::Sum,
-        Self::LiveSum,
-        Self::MostRecent,
-        Self::LiveMostRecent,
+    const ALL: [(Self, &str); 11] = [
+        (Self::Shared, "shared"),
+        (Self::All, "all"),
+        (Self::LiveAll, "liveall"),
+        (Self::Min, "min"),
+        (Self::LiveMin, "livemin"),
+        (Self::Max, "max"),
+        (Self::LiveMax, "livemax"),
+        (Self::Sum, "sum"),
+        (Self::LiveSum, "livesum"),
+        (Self::MostRecent, "mostrecent"),
+        (Self::LiveMostRecent, "livemostrecent"),
     ];
 
     /// Finds a mode by prometheus_client's name, such as `livesum`.
     pub fn from_name(name: &str) -> Option<Self> {
-        let names = [
-            "shared",
-            "all",
-            "liveall",
-            "min",
-            "livemin",
-            "max",
-            "livemax",
-            "sum",
-            "livesum",
-            "mostrecent",
-            "livemostrecent",
-        ];
-        names.iter().position(|n| *n == name).map(|i| Self::ALL[i])
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(mode, _)| *mode)
     }
 
-    pub(crate) fn to_code(self) -> u8 {
+    /// Returns prometheus_client's name.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// Returns the number that stands for the mode in a record.
+    pub fn to_code(self) -> u8 {
         self as u8
     }
 
-    pub(crate) fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code)).copied()
+    /// Finds a mode by the number that stands for it in a record.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).map(|(mode, _)| *mode)
     }
 
     /// Tells whether only processes that run count.
-    pub(crate) fn is_live(self) -> bool {
+    pub fn is_live(self) -> bool {
         matches!(self, Self::LiveAll | Self::LiveMin | Self::LiveMax | Self::LiveSum | Self::LiveMostRecent)
+    }
+
+    /// Tells whether each process has a series of its own.
+    pub fn is_by_process(self) -> bool {
+        matches!(self, Self::All | Self::LiveAll)
+    }
+
+    /// Tells whether the value that was set last counts.
+    pub fn is_most_recent(self) -> bool {
+        matches!(self, Self::MostRecent | Self::LiveMostRecent)
     }
 }
 

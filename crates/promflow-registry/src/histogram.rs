@@ -7,7 +7,7 @@ use promflow_exposition::{HistogramPoint, LabelSlice, NativeHistogramPoint, Writ
 use promflow_model::MetricType;
 use promflow_model::histogram::NativeHistogram;
 
-use crate::counter::add_f64;
+use crate::cells::add_f64;
 use crate::desc::Shape;
 use crate::exemplar;
 use crate::memory::{Block, LINE_WORDS};

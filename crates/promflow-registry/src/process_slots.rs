@@ -5,10 +5,11 @@
 //! ended are given to new ones: at once where only running processes count, and else after their value was put into
 //! another one's, so that their number is bounded by that of the processes that run at the same time.
 
-use crate::counter::add_f64;
+use crate::cells::add_f64;
 use crate::exemplar;
 use crate::gauge::{GaugeMode, seconds_since_epoch};
 use crate::memory::LINE_WORDS;
+use crate::process::process_start_ticks;
 use crate::series::{EXTENSIONS_MAX, Series};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -160,8 +161,7 @@ fn store(series: &Series, number: usize, value: f64) {
 
 /// Notes the time, where the mode asks for it.
 fn touch(series: &Series, number: usize) {
-    let asks =
-        matches!(series.shape.mode, GaugeMode::MostRecent | GaugeMode::LiveMostRecent | GaugeMode::All);
+    let asks = series.shape.mode.is_most_recent() || series.shape.mode == GaugeMode::All;
     if asks && let Some(word) = word(series, number, TIME) {
         word.store(seconds_since_epoch().to_bits(), Ordering::Relaxed);
     }
@@ -182,28 +182,10 @@ fn word(series: &Series, number: usize, word: usize) -> Option<&AtomicU64> {
 
 /// Returns what tells this process from every other one: its id and its start time.
 fn owner(pid: u32) -> Option<u64> {
-    Some(u64::from(pid) << 32 | u64::from(start_ticks(pid).unwrap_or(0) as u32))
+    Some(u64::from(pid) << 32 | u64::from(process_start_ticks(pid).unwrap_or(0) as u32))
 }
 
 fn is_running(owner: u64) -> bool {
     let pid = (owner >> 32) as u32;
-    start_ticks(pid).is_some_and(|ticks| ticks as u32 == owner as u32)
-}
-
-/// Reads when a process started, in clock ticks since the machine did; nothing when it does not run.
-#[cfg(target_os = "linux")]
-fn start_ticks(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command's name stands in parentheses and may hold any character.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?;
-    let ticks = fields.nth(18)?.parse().ok()?;
-    // A zombie has ended: its parent has just not asked yet.
-    (state != "Z" && state != "X").then_some(ticks)
-}
-
-/// Elsewhere every process is taken to be running.
-#[cfg(not(target_os = "linux"))]
-fn start_ticks(_: u32) -> Option<u64> {
-    Some(0)
+    process_start_ticks(pid).is_some_and(|ticks| ticks as u32 == owner as u32)
 }

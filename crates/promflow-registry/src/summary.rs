@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use promflow_exposition::{LabelSlice, SummaryPoint, Writer};
 use promflow_model::MetricType;
 
-use crate::counter::add_f64;
+use crate::cells::add_f64;
 use crate::desc::Shape;
 use crate::memory::Block;
 use crate::metric::{Cell, Metric};

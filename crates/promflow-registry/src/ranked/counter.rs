@@ -8,7 +8,7 @@ use promflow_model::MetricType;
 use super::sketch::Sketch;
 use super::slots::{Account, BASE, RANK, Slots, VALUE};
 use super::{EXTENSION, exclusively, group, samples};
-use crate::counter::add_f64;
+use crate::cells::add_f64;
 use crate::desc::Shape;
 use crate::family::{Family, OVERFLOW};
 use crate::memory::Block;

@@ -3,7 +3,7 @@
 //! A count-min sketch: an account adds to one word of each row, and the least of its words is what it has counted, and
 //! perhaps more, as others add to the same words. It is never less.
 
-use crate::counter::add_f64;
+use crate::cells::add_f64;
 use crate::memory::{Block, LINE_WORDS};
 use crate::sync::{AtomicU64, Ordering};
 

@@ -14,6 +14,7 @@ use crate::desc::{Desc, Shape};
 use crate::gauge::GaugeMode;
 use crate::memory::{Block, LINE_WORDS, Memory};
 use crate::native::NativeShape;
+use crate::payload::{push_text, push_texts, take, take_text, take_texts};
 use crate::quantiles::QuantileShape;
 use crate::ranked::{Keep, RankedShape};
 use crate::series::BORN;
@@ -152,10 +153,8 @@ pub(super) fn encode_desc(desc: &Desc) -> Vec<u8> {
     for text in [&desc.name, &desc.help, &desc.unit] {
         push_text(&mut out, text);
     }
-    for texts in [desc.all_labels(), &shape.states] {
-        out.extend((texts.len() as u32).to_ne_bytes());
-        texts.iter().for_each(|text| push_text(&mut out, text));
-    }
+    push_texts(&mut out, desc.all_labels());
+    push_texts(&mut out, &shape.states);
     let ranked = shape.ranked.as_ref().map(|ranked| (ranked.keep.to_code(), ranked.place as u32));
     let ((keep, shown), place) = ranked.unwrap_or(((0, 0), 0));
     [keep, shown, place].iter().for_each(|n| out.extend(n.to_ne_bytes()));
@@ -165,11 +164,6 @@ pub(super) fn encode_desc(desc: &Desc) -> Vec<u8> {
     quantiles.quantiles.iter().for_each(|quantile| out.extend(quantile.to_bits().to_ne_bytes()));
     shape.bounds.iter().for_each(|bound| out.extend(bound.to_bits().to_ne_bytes()));
     out
-}
-
-fn push_text(out: &mut Vec<u8>, text: &str) {
-    out.extend((text.len() as u32).to_ne_bytes());
-    out.extend(text.as_bytes());
 }
 
 fn decode_desc(mut input: &[u8]) -> Option<Desc> {
@@ -207,28 +201,10 @@ fn decode_desc(mut input: &[u8]) -> Option<Desc> {
     Desc::new(&name, &help, kind, &labels, shape).ok()?.with_unit(&unit).ok()
 }
 
-fn take<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, rest) = input.split_first_chunk()?;
-    *input = rest;
-    Some(*head)
-}
-
 fn take_u32(input: &mut &[u8]) -> Option<u32> {
     take(input).map(u32::from_ne_bytes)
 }
 
 fn take_f64(input: &mut &[u8]) -> Option<f64> {
     take(input).map(|bytes| f64::from_bits(u64::from_ne_bytes(bytes)))
-}
-
-fn take_text(input: &mut &[u8]) -> Option<String> {
-    let length = u32::from_ne_bytes(take(input)?) as usize;
-    let (head, rest) = input.split_at_checked(length)?;
-    *input = rest;
-    String::from_utf8(head.to_vec()).ok()
-}
-
-fn take_texts(input: &mut &[u8]) -> Option<Vec<String>> {
-    let count = u32::from_ne_bytes(take(input)?);
-    (0..count).map(|_| take_text(input)).collect()
 }
