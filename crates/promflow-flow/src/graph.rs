@@ -34,6 +34,22 @@ pub enum NodeKind {
 }
 
 impl NodeKind {
+    /// All kinds, in the order of the way.
+    pub const ALL: [Self; 12] = [
+        Self::Definition,
+        Self::Library,
+        Self::Exporter,
+        Self::Endpoint,
+        Self::Target,
+        Self::Job,
+        Self::Recording,
+        Self::Alert,
+        Self::Route,
+        Self::Receiver,
+        Self::Dashboard,
+        Self::Runbook,
+    ];
+
     /// Returns the kind's name as the JSON has it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -178,7 +178,7 @@ pub fn layout(view: &View) -> Layout {
     if view.nodes.is_empty() {
         return Layout { width: 320.0, height: 120.0, ..Layout::default() };
     }
-    let mut grid = columns::grid(view);
+    let mut grid = bundle::bundle(view, columns::grid(view));
     let crossings = order::order(&mut grid);
     let places = place::place(view, &grid);
     Layout {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::Item;
-use super::bundle::bundle;
 use crate::graph::{Lane, NodeKind, State};
 use crate::view::View;
 
@@ -75,7 +74,7 @@ pub(crate) fn grid(view: &View) -> Grid {
         grid.reversed.push(reversed);
     }
     grid.tie();
-    bundle(view, grid)
+    grid
 }
 
 impl Grid {

@@ -12,22 +12,6 @@ pub(super) const KEYS: [&str; 16] = [
     "metric", "lane", "library", "id", "type",
 ];
 
-/// All kinds of node.
-const KINDS: [NodeKind; 12] = [
-    NodeKind::Definition,
-    NodeKind::Library,
-    NodeKind::Exporter,
-    NodeKind::Endpoint,
-    NodeKind::Target,
-    NodeKind::Job,
-    NodeKind::Recording,
-    NodeKind::Alert,
-    NodeKind::Route,
-    NodeKind::Receiver,
-    NodeKind::Dashboard,
-    NodeKind::Runbook,
-];
-
 /// What `state:` knows besides the states of edges.
 const NODE_STATES: [&str; 7] = ["broken", "firing", "pending", "inactive", "up", "down", "failing"];
 
@@ -56,7 +40,7 @@ pub(super) fn select(
     let graph = ways.graph();
     let column = column + key.chars().count() + 1;
     match key {
-        "kind" => one_of(column, key, value, KINDS.iter().map(|kind| kind.as_str()).collect())?,
+        "kind" => one_of(column, key, value, NodeKind::ALL.iter().map(|kind| kind.as_str()).collect())?,
         "lane" => one_of(column, key, value, Lane::ALL.iter().map(|lane| lane.as_str()).collect())?,
         "state" => {
             let states = State::ALL.iter().map(|state| state.as_str());

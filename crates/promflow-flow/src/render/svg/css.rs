@@ -6,21 +6,6 @@ use super::super::style::{kind_colour, line};
 use super::{SUBTITLE_SIZE, TITLE_SIZE};
 use crate::graph::{NodeKind, State};
 
-/// The kinds that are drawn.
-const KINDS: [NodeKind; 11] = [
-    NodeKind::Definition,
-    NodeKind::Library,
-    NodeKind::Exporter,
-    NodeKind::Endpoint,
-    NodeKind::Job,
-    NodeKind::Recording,
-    NodeKind::Alert,
-    NodeKind::Route,
-    NodeKind::Receiver,
-    NodeKind::Dashboard,
-    NodeKind::Runbook,
-];
-
 /// Colours that are not a kind's or a state's: ground, lane, node, line, text, faint text, good, warning, bad.
 const LIGHT: [&str; 9] =
     ["#ffffff", "#f4f6f9", "#ffffff", "#d5dce5", "#0f172a", "#566377", "#15803d", "#b45309", "#dc2626"];
@@ -86,7 +71,8 @@ fn colours(colours: &[&str; 9], dark: bool, out: &mut String) {
          .body,.behind{{fill:{node};stroke:{border}}}.frame{{stroke:{border}}}.icon,.number text{{fill:{ground}}}\n\
          .mark{{stroke:{node};stroke-width:1}}.good{{fill:{good}}}.warning{{fill:{warning}}}.bad,.number circle{{fill:{bad}}}\n"
     );
-    for kind in KINDS {
+    // Targets are not drawn: their jobs are.
+    for kind in NodeKind::ALL.into_iter().filter(|kind| *kind != NodeKind::Target) {
         let (light, on_dark) = kind_colour(kind);
         let colour = if dark { on_dark } else { light };
         let name = kind.as_str();
