@@ -1,10 +1,13 @@
 """Measures the wheel beside its peers: ``python benches [--json]``."""
 
+import json
 import sys
 
 import asgi
 import calls
 
-for part in (calls, asgi):
-    part.main()
-sys.exit(0)
+if "--json" in sys.argv[1:]:
+    print(json.dumps({"calls": list(calls.rows()), "asgi": asgi.figures()}))
+else:
+    calls.main()
+    asgi.main()

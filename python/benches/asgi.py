@@ -166,6 +166,11 @@ def run_child(multi: bool) -> dict[str, Any]:
         return figures
 
 
+def figures() -> dict[str, dict[str, Any]]:
+    """Measures in one process and in many: what each library adds, by routes and path."""
+    return {mode: run_child(mode == "multi") for mode in ("single", "multi")}
+
+
 def main() -> None:
     """Measures, and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -175,12 +180,11 @@ def main() -> None:
     if arguments.child:
         print(json.dumps({routes: asyncio.run(measure(routes)) for routes in ROUTES}))
         return
-    figures = {mode: run_child(mode == "multi") for mode in ("single", "multi")}
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(figures()))
         return
     print(f"{'mode':7}{'routes':>7}  {'path':18}{'plain':>8}" + "".join(f"{name:>36}" for name in APPS))
-    for mode, by_routes in figures.items():
+    for mode, by_routes in figures().items():
         for routes, by_path in by_routes.items():
             for path, row in by_path.items():
                 added = "".join(f"{'+' + format(row[name], '.1f') + ' us':>36}" for name in APPS)

@@ -29,6 +29,7 @@ AIMS = {
     ("multi", "labels(m, p).inc()"): 18,
     ("multi", "Histogram.observe()"): 40,
 }
+ROUNDS, BATCHES = 3, 15
 PAGE_AIM_MS = 10
 """A page of 10,000 series from eight processes."""
 
@@ -130,7 +131,7 @@ def _measure(library, mode, batches):
         return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
 
 
-def _rows(rounds, batches):
+def rows(rounds=ROUNDS, batches=BATCHES):
     for mode in ("single", "multi"):
         runs = {"promflow": [], "prometheus_client": []}
         for _ in range(rounds):
@@ -156,18 +157,18 @@ def _print(row):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batches", type=int, default=15)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batches", type=int, default=BATCHES)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", action="store_true", help="print one JSON array")
     parser.add_argument("--run", nargs=2, metavar=("LIBRARY", "MODE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         _run(*options.run, options.batches)
     elif options.json:
-        json.dump(list(_rows(options.rounds, options.batches)), sys.stdout, indent=1)
+        json.dump(list(rows(options.rounds, options.batches)), sys.stdout, indent=1)
     else:
         print(f"{'':39}{'promflow':>10}{'peer':>12}{'ratio':>9}  aim")
-        for row in _rows(options.rounds, options.batches):
+        for row in rows(options.rounds, options.batches):
             _print(row)
 
 

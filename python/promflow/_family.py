@@ -28,6 +28,8 @@ _SPAWNED = re.compile(
     rb"--multiprocessing-fork|multiprocessing\.(spawn|forkserver) import|--billiard-fork|billiard\.(spawn|forkserver) import"
 )
 _ARENA = ".arena"
+#: The arena in a directory that the environment names.
+NAMED_FILE = "promflow" + _ARENA
 _LIVENESS = ".lock"
 _NAME = re.compile(r"\d+-[0-9a-f]+-\d+-\d+\.(arena|lock)")
 #: Ancestors looked at; a longer chain than this is a loop of process ids that were reused meanwhile.
@@ -115,7 +117,7 @@ def _named(directory: str) -> Optional[str]:
     except OSError as e:
         warnings.warn(f"promflow counts in this process alone: PROMETHEUS_MULTIPROC_DIR: {e}", RuntimeWarning, stacklevel=3)
         return None
-    return os.path.join(directory, "promflow" + _ARENA)
+    return os.path.join(directory, NAMED_FILE)
 
 
 def _namespace() -> Optional[str]:

@@ -12,7 +12,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from . import _core, values
 from .context_managers import ExceptionCounter, InprogressTracker
@@ -81,7 +81,7 @@ def _is_native(cls: type) -> bool:
 
 
 def _warn_of_shared_removal(what: str) -> None:
-    if "prometheus_multiproc_dir" in os.environ or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if values._names_directory():
         warnings.warn(
             f"{what} has not been implemented in multi-process mode by prometheus_client; "
             "here it is done for all processes",
@@ -298,20 +298,7 @@ class Gauge(_core.Gauge, MetricWrapperBase):
     """
 
     _type = "gauge"
-    _MULTIPROC_MODES = frozenset(
-        (
-            "all",
-            "liveall",
-            "min",
-            "livemin",
-            "max",
-            "livemax",
-            "sum",
-            "livesum",
-            "mostrecent",
-            "livemostrecent",
-        )
-    )
+    _MULTIPROC_MODES = frozenset(get_args(MultiprocessMode))
     _MOST_RECENT_MODES = frozenset(("mostrecent", "livemostrecent"))
 
     def __init__(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from . import _core, _family
 
-ARENA_FILE = "promflow.arena"
+ARENA_FILE = _family.NAMED_FILE
 """The file in ``PROMETHEUS_MULTIPROC_DIR`` that processes share."""
 
 os.register_at_fork(
@@ -28,6 +28,11 @@ atexit.register(_core.before_exit)
 def close_all_multiprocess_files() -> None:
     """Forgets the files that processes share; metrics that count there go on."""
     _core.close_shared()
+
+
+def _names_directory() -> bool:
+    """Says whether the environment names a directory for the files that processes share."""
+    return "prometheus_multiproc_dir" in os.environ or "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 
 def _multiprocess_dir() -> str | None:
@@ -201,7 +206,7 @@ def MultiProcessValue(process_identifier: Callable[[], int] = os.getpid) -> type
 
 def get_value_class() -> type[MutexValue]:
     """Chooses by the environment whether numbers are shared by a directory that it names."""
-    if "prometheus_multiproc_dir" in os.environ or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if _names_directory():
         return MultiProcessValue()
     return MutexValue
 

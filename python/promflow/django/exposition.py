@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped, unused-ignore]
 from django.views import View  # type: ignore[import-untyped, unused-ignore]
 
-from .. import multiprocess
+from .. import multiprocess, values
 from ..exposition import _bake_output
 from ..registry import REGISTRY, CollectorRegistry
 
@@ -21,7 +20,7 @@ class PrometheusDjangoView(View):  # type: ignore[misc, unused-ignore]
     ``registry`` is ``REGISTRY`` unless set; in multiprocess mode, one with the metrics of all processes.
     """
 
-    multiprocess_mode: bool = "PROMETHEUS_MULTIPROC_DIR" in os.environ or "prometheus_multiproc_dir" in os.environ
+    multiprocess_mode: bool = values._names_directory()
     registry: CollectorRegistry | None = None
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
