@@ -36,6 +36,7 @@ PAGE_AIM_MS = 10
 CALLS = {
     "Counter.inc()": "counter.inc()",
     "labels(m, p).inc()": "labelled.labels('GET', '/users').inc()",
+    "labels(m, new p).inc()": "labelled.labels('GET', slash + 'users').inc()",
     "labels(method=, path=).inc()": "labelled.labels(method='GET', path='/users').inc()",
     "Gauge.set()": "gauge.set(3.5)",
     "Summary.observe()": "summary.observe(0.3)",
@@ -49,6 +50,7 @@ def _namespace(library):
     module = __import__(library)
     registry = module.REGISTRY
     names = {
+        "slash": "/",
         "counter": module.Counter("bench_counter", "A counter."),
         "labelled": module.Counter("bench_labelled", "A counter.", ["method", "path"]),
         "gauge": module.Gauge("bench_gauge", "A gauge."),

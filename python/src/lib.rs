@@ -2,6 +2,8 @@
 
 mod arena;
 mod asgi;
+mod calls;
+mod children;
 mod desc;
 mod family;
 mod gate;
@@ -61,8 +63,9 @@ fn is_shared_open(path: std::path::PathBuf) -> bool {
 }
 
 /// What `promflow` keeps in Rust.
-#[pymodule]
+#[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    calls::install(&module.py().get_type::<metric::Metric>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("Metric", module.py().get_type::<metric::Metric>())?;
     module.add_class::<types::Counter>()?;

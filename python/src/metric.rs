@@ -1,18 +1,18 @@
 //! What all metrics have in common in Python: names, labels and children.
 
-use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use promflow_registry::{Cells, GaugeMode, add_f64};
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::arena::{self, Arena};
+use crate::children::{Children, pack, take_expected};
 use crate::desc::{Desc, Kind};
 use crate::family::{Family, Home};
 use crate::key;
@@ -34,15 +34,15 @@ pub(crate) struct Metric {
 /// What Python code gave a metric, and its children have too.
 pub(crate) struct Given {
     name: Py<PyString>,
-    documentation: Py<PyAny>,
-    unit: Py<PyAny>,
-    labelnames: Py<PyTuple>,
-    original_name: Py<PyAny>,
-    namespace: Py<PyAny>,
-    subsystem: Py<PyAny>,
-    kwargs: Py<PyDict>,
+    pub(crate) documentation: Py<PyAny>,
+    pub(crate) unit: Py<PyAny>,
+    pub(crate) labelnames: Py<PyTuple>,
+    pub(crate) original_name: Py<PyAny>,
+    pub(crate) namespace: Py<PyAny>,
+    pub(crate) subsystem: Py<PyAny>,
+    pub(crate) kwargs: Py<PyDict>,
     /// Whether a child is made without calling the class.
-    plain: bool,
+    pub(crate) plain: bool,
     /// Whether a page may be written without asking Python code for samples.
     native: bool,
     /// The application's own number of this process, where it has one.
@@ -54,15 +54,10 @@ pub(crate) struct State {
     direct: Option<Cells>,
     pub(crate) family: Arc<Family>,
     series: Option<Arc<Series>>,
-    given: Arc<Given>,
-    labelvalues: Py<PyTuple>,
-    /// Children by their label values; absent in what can be counted in.
-    children: Option<Py<PyDict>>,
-}
-
-thread_local! {
-    /// The family and series of the child that is being made by calling its class.
-    static EXPECTED: RefCell<Option<(Arc<Family>, Arc<Series>)>> = const { RefCell::new(None) };
+    pub(crate) given: Arc<Given>,
+    pub(crate) labelvalues: Py<PyTuple>,
+    /// Absent in what can be counted in.
+    pub(crate) children: Option<Children>,
 }
 
 /// Asks Python for the time, so that a test that stands in for it is heard.
@@ -73,7 +68,7 @@ pub(crate) fn now(py: Python<'_>) -> PyResult<f64> {
 }
 
 /// Tells the application of a failure that it was not told of yet.
-fn pass_warning_on(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn pass_warning_on(py: Python<'_>) -> PyResult<()> {
     let Some(warning) = arena::take_warning() else { return Ok(()) };
     let category = py.get_type::<PyRuntimeWarning>();
     let text = std::ffi::CString::new(warning.replace('\0', " ")).unwrap_or_default();
@@ -155,6 +150,13 @@ impl Metric {
         self.state.get().ok_or_else(|| PyRuntimeError::new_err("the metric's __init__ was not called"))
     }
 
+    /// Returns the children, where no process took one off the page since this one looked.
+    #[inline]
+    pub(crate) fn current_children(&self) -> Option<&Children> {
+        let state = self.state.get()?;
+        state.children.as_ref().filter(|_| state.family.is_current())
+    }
+
     /// Returns the cells to count in, where no more has to be asked.
     #[inline]
     pub(crate) fn direct(&self) -> Option<&Cells> {
@@ -203,7 +205,7 @@ impl Metric {
         let desc = describe(&name, &documentation, &unit, &labelnames, &build)?;
         let expected = match labelvalues.is_empty() {
             true => None,
-            false => EXPECTED.take().filter(|(family, _)| family.desc.name == desc.name),
+            false => take_expected(&desc.name),
         };
         let (family, series) = match expected {
             Some((family, series)) => (family, Some(series)),
@@ -234,35 +236,11 @@ impl Metric {
         pass_warning_on(py)
     }
 
-    /// Finds or makes the child of label values.
-    #[pyo3(signature = (*labelvalues, **labelkwargs))]
-    fn labels<'py>(
-        slf: &Bound<'py, Self>,
-        labelvalues: &Bound<'py, PyTuple>,
-        labelkwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if labelkwargs.is_none()
-            && let Some(state) = slf.get().state.get()
-            && let Some(children) = &state.children
-            && state.family.is_current()
-            && labelvalues.iter_borrowed().all(|value| value.is_exact_instance_of::<PyString>())
-            && let Some(child) = children.bind(py).get_item(labelvalues)?
-        {
-            return Ok(child);
-        }
-        slf.get().state()?.labels(slf, labelvalues, labelkwargs.filter(|kwargs| !kwargs.is_empty()))
-    }
-
     /// Takes the child of label values off the page.
-    fn _remove(&self, py: Python<'_>, labelvalues: &Bound<'_, PyTuple>) -> PyResult<()> {
+    fn _remove(&self, labelvalues: &Bound<'_, PyTuple>) -> PyResult<()> {
         let state = self.state()?;
         state.family.remove(&pack(labelvalues)?);
-        let Some(children) = &state.children else { return Ok(()) };
-        if children.bind(py).contains(labelvalues)? {
-            children.bind(py).del_item(labelvalues)?;
-        }
-        Ok(())
+        state.children.as_ref().map_or(Ok(()), |children| children.forget(labelvalues))
     }
 
     /// Returns the children by their label values, those that other processes made among them.
@@ -271,17 +249,17 @@ impl Metric {
         let Some(children) = &state.children else {
             return Ok(PyDict::new(py));
         };
-        let children = children.bind(py);
+        let by_values = children.by_values.bind(py);
         if state.family.is_shared() {
-            state.forget_removed(children)?;
+            state.forget_removed(py, children)?;
             for series in state.family.all() {
                 let values = PyTuple::new(py, key::unpack(&series.key).collect::<Vec<_>>())?;
-                if !children.contains(&values)? {
+                if !by_values.contains(&values)? {
                     state.child(slf, &values, series)?;
                 }
             }
         }
-        Ok(children.clone())
+        Ok(by_values.clone())
     }
 
     /// Says that samples come from Python code.
@@ -395,14 +373,20 @@ impl Metric {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self.state.get() {
-            Some(State { children: Some(children), .. }) => visit.call(children),
+            Some(State { children: Some(children), .. }) => children.traverse(&visit),
             _ => Ok(()),
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        if let Some(State { children: Some(children), .. }) = self.state.get() {
+            children.clear(py);
         }
     }
 }
 
 impl Metric {
-    fn begin(
+    pub(crate) fn begin(
         &self,
         py: Python<'_>,
         family: Arc<Family>,
@@ -411,7 +395,7 @@ impl Metric {
         labelvalues: Py<PyTuple>,
     ) -> PyResult<()> {
         let direct = series.as_ref().filter(|_| !family.desc.by_process).map(|series| series.cells.clone());
-        let children = series.is_none().then(|| PyDict::new(py).unbind());
+        let children = series.is_none().then(|| Children::new(py));
         let state = State { direct, family, series, given, labelvalues, children };
         if let Some(series) = &state.series
             && state.family.desc.by_process
@@ -419,128 +403,6 @@ impl Metric {
             state.family.claim(series, state.owner(py)?);
         }
         self.state.set(state).map_err(|_| PyRuntimeError::new_err("the metric's __init__ was called twice"))
-    }
-}
-
-impl State {
-    #[cold]
-    fn labels<'py>(
-        &self,
-        parent: &Bound<'py, Metric>,
-        values: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = parent.py();
-        let Some(children) = &self.children else { return Err(self.no_children(parent)) };
-        let names = self.given.labelnames.bind(py);
-        let values = match kwargs {
-            Some(_) if !values.is_empty() => {
-                return Err(PyValueError::new_err("Can't pass both *args and **kwargs"));
-            }
-            Some(kwargs) => keyword_values(names, kwargs)?,
-            None if values.len() != names.len() => {
-                return Err(PyValueError::new_err("Incorrect label count"));
-            }
-            None => strings(values)?,
-        };
-        let children = children.bind(py);
-        if !self.family.is_current() {
-            self.forget_removed(children)?;
-        }
-        if let Some(child) = children.get_item(&values)? {
-            return Ok(child);
-        }
-        let key = pack(&values)?;
-        loop {
-            let series = self.family.series(&key, now(py)?);
-            let child = self.child(parent, &values, series)?;
-            pass_warning_on(py)?;
-            let is_on_page = match child.cast::<Metric>() {
-                Ok(metric) => self.family.holds(metric.get().state()?.series()?),
-                Err(_) => true,
-            };
-            if is_on_page {
-                return Ok(child);
-            }
-            // Another thread removed it meanwhile.
-            children.call_method1(intern!(py, "pop"), (&values, py.None()))?;
-        }
-    }
-
-    /// Says why something has no children.
-    fn no_children(&self, metric: &Bound<'_, Metric>) -> PyErr {
-        let py = metric.py();
-        let text = || -> PyResult<String> {
-            let names = self.given.labelnames.bind(py);
-            if names.is_empty() {
-                return Ok(format!("No label names were set when constructing {}", metric.str()?));
-            }
-            let labels = PyDict::new(py);
-            for (name, value) in names.iter().zip(self.labelvalues.bind(py).iter()) {
-                labels.set_item(name, value)?;
-            }
-            let (metric, labels) = (metric.str()?, labels.str()?);
-            Ok(format!("{metric} already has labels set ({labels}); can not chain calls to .labels()"))
-        };
-        text().map_or_else(|e| e, PyValueError::new_err)
-    }
-
-    /// Makes the Python object of a series; the one returned may be another thread's that was faster.
-    fn child<'py>(
-        &self,
-        parent: &Bound<'py, Metric>,
-        values: &Bound<'py, PyTuple>,
-        series: Arc<Series>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = parent.py();
-        let class = parent.get_type();
-        let child = match self.given.plain {
-            true => {
-                let child = class.call_method1(intern!(py, "__new__"), (&class,))?;
-                let metric = child.cast::<Metric>()?.get();
-                let given = self.given.clone();
-                metric.begin(py, self.family.clone(), Some(series), given, values.clone().unbind())?;
-                child
-            }
-            false => self.call_class(&class, values, series)?,
-        };
-        let Some(children) = &self.children else { return Ok(child) };
-        children.bind(py).call_method1(intern!(py, "setdefault"), (values, child))
-    }
-
-    /// Makes a child as its class says, which may have an `__init__` of its own.
-    fn call_class<'py>(
-        &self,
-        class: &Bound<'py, PyType>,
-        values: &Bound<'py, PyTuple>,
-        series: Arc<Series>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (py, given) = (class.py(), &self.given);
-        let kwargs = given.kwargs.bind(py).copy()?;
-        kwargs.set_item("documentation", &given.documentation)?;
-        kwargs.set_item("labelnames", &given.labelnames)?;
-        kwargs.set_item("namespace", &given.namespace)?;
-        kwargs.set_item("subsystem", &given.subsystem)?;
-        kwargs.set_item("unit", &given.unit)?;
-        kwargs.set_item("_labelvalues", values)?;
-        EXPECTED.set(Some((self.family.clone(), series)));
-        let child = class.call((&given.original_name,), Some(&kwargs));
-        EXPECTED.set(None);
-        child
-    }
-
-    /// Forgets children whose series another process, or this one, took off the page.
-    fn forget_removed(&self, children: &Bound<'_, PyDict>) -> PyResult<()> {
-        let removals = self.family.removals();
-        for (values, child) in children.copy()?.iter() {
-            if let Ok(metric) = child.cast::<Metric>()
-                && !metric.get().state()?.series()?.is_alive()
-            {
-                children.call_method1(intern!(children.py(), "pop"), (values, children.py().None()))?;
-            }
-        }
-        self.family.set_current(removals);
-        Ok(())
     }
 }
 
@@ -581,49 +443,4 @@ fn place(desc: Desc, path: Option<&std::path::Path>) -> Arc<Family> {
         }
     }
     Arc::new(Family::new(desc, Home::Private))
-}
-
-/// Joins label values, all of which are strings.
-fn pack(values: &Bound<'_, PyTuple>) -> PyResult<Vec<u8>> {
-    let mut texts = Vec::with_capacity(values.len());
-    for value in values.iter() {
-        let text =
-            value.cast::<PyString>().map_err(|_| PyTypeError::new_err("label values must be strings"))?;
-        texts.push(text.to_string_lossy().into_owned());
-    }
-    Ok(key::pack(texts.iter().map(String::as_str)))
-}
-
-/// Makes strings of label values.
-fn strings<'py>(values: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
-    let texts: Vec<_> = values.iter().map(|value| string(&value)).collect::<PyResult<_>>()?;
-    PyTuple::new(values.py(), texts)
-}
-
-fn string<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
-    match value.cast_exact::<PyString>() {
-        Ok(text) => Ok(text.clone()),
-        Err(_) => {
-            let text = value.str()?;
-            // A subclass of `str` could hash and compare as it likes.
-            Ok(if text.is_exact_instance_of::<PyString>() {
-                text
-            } else {
-                PyString::new(value.py(), &text.to_string_lossy())
-            })
-        }
-    }
-}
-
-/// Puts label values that came by name in their order.
-fn keyword_values<'py>(
-    names: &Bound<'py, PyTuple>,
-    kwargs: &Bound<'py, PyDict>,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let wrong = || PyValueError::new_err("Incorrect label names");
-    if kwargs.len() != names.len() {
-        return Err(wrong());
-    }
-    let values = names.iter().map(|name| string(&kwargs.get_item(name)?.ok_or_else(wrong)?));
-    PyTuple::new(names.py(), values.collect::<PyResult<Vec<_>>>()?)
 }
