@@ -27,8 +27,10 @@ from fastapi import FastAPI
 
 App = Callable[..., Awaitable[None]]
 
+# What promflow may add to a request, in microseconds, by the number of routes.
+AIMS_US = {"22": 4, "200": 5}
 ROUTES = (22, 200)
-TURNS = 25
+TURNS = 50
 REQUESTS_PER_TURN = 100
 PATHS = ("/hello", "/users/7/items/9")
 
@@ -183,12 +185,15 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(figures()))
         return
-    print(f"{'mode':7}{'routes':>7}  {'path':18}{'plain':>8}" + "".join(f"{name:>36}" for name in APPS))
+    heads = "".join(f"{name:>36}" for name in APPS)
+    print(f"{'mode':7}{'routes':>7}  {'path':18}{'plain':>8}{heads}  aim")
     for mode, by_routes in figures().items():
         for routes, by_path in by_routes.items():
             for path, row in by_path.items():
                 added = "".join(f"{'+' + format(row[name], '.1f') + ' us':>36}" for name in APPS)
-                print(f"{mode:7}{routes:>7}  {path:18}{row['plain']:>8.1f}{added}")
+                aim = AIMS_US[routes]
+                verdict = f"{aim} us: {'met' if row['promflow'] <= aim else 'NOT MET'}"
+                print(f"{mode:7}{routes:>7}  {path:18}{row['plain']:>8.1f}{added}  {verdict}")
 
 
 if __name__ == "__main__":

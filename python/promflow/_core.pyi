@@ -147,8 +147,8 @@ class Requests:
         self,
         methods: dict[str, str],
         other_method: str,
-        running: dict[str, Any],
-        find_running: Callable[[str, MutableMapping[str, Any], str], Any],
+        running: dict[str, Gauge],
+        find_running: Callable[[str, MutableMapping[str, Any], str], Gauge],
         ended: Callable[[Any, MutableMapping[str, Any], str, str, int, float], None],
         until_head: bool,
     ) -> None: ...
@@ -156,8 +156,8 @@ class Requests:
         self,
         request: Request,
         status: int,
-        total: Callable[[], None] | None,
-        observe: Callable[[float], None],
+        total: Counter | None,
+        duration: Histogram,
     ) -> None:
         """Learns which series count requests that end as this one did; nothing where its scope says too little."""
 

@@ -14,14 +14,16 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::types::{Counter, Gauge, Histogram};
+
 /// A route, or what stands for it, a method and a status. Both objects are known by where they are: what is learnt
 /// keeps them alive.
 type Key = (usize, usize, u16);
 
 /// What counts requests that ended alike.
 struct Series {
-    total: Option<Py<PyAny>>,
-    observe: Py<PyAny>,
+    total: Option<Py<Counter>>,
+    duration: Py<Histogram>,
     _keep: (Py<PyAny>, Py<PyString>),
 }
 
@@ -62,12 +64,12 @@ impl Requests {
         request: &Request,
         py: Python<'_>,
         status: u16,
-        total: Option<Py<PyAny>>,
-        observe: Py<PyAny>,
+        total: Option<Py<Counter>>,
+        duration: Py<Histogram>,
     ) -> PyResult<()> {
         let Some(route) = request.route(py)? else { return Ok(()) };
         let key = (route.as_ptr() as usize, request.method.as_ptr() as usize, status);
-        let series = Series { total, observe, _keep: (route.unbind(), request.method.clone_ref(py)) };
+        let series = Series { total, duration, _keep: (route.unbind(), request.method.clone_ref(py)) };
         let replaced = self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, series);
         // What is dropped may be the last reference, and run code: not under the lock.
         drop(replaced);
@@ -84,7 +86,7 @@ impl Requests {
         let Ok(known) = self.known.try_lock() else { return Ok(()) };
         for series in known.values() {
             visit.call(&series.total)?;
-            visit.call(&series.observe)?;
+            visit.call(&series.duration)?;
             visit.call(&series._keep.0)?;
         }
         Ok(())
@@ -101,13 +103,13 @@ impl Requests {
         let key = (route.as_ptr() as usize, request.method.as_ptr() as usize, status);
         let found = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.get(&key).map(|s| (s.total.as_ref().map(|t| t.clone_ref(py)), s.observe.clone_ref(py)))
+            known.get(&key).map(|s| (s.total.as_ref().map(|t| t.clone_ref(py)), s.duration.clone_ref(py)))
         };
-        let Some((total, observe)) = found else { return Ok(false) };
+        let Some((total, duration)) = found else { return Ok(false) };
         if let Some(total) = total {
-            total.call0(py)?;
+            Counter::inc(total.bind(py), 1.0, None)?;
         }
-        observe.call1(py, (took.as_secs_f64(),))?;
+        Histogram::observe(duration.bind(py), took.as_secs_f64(), None)?;
         Ok(true)
     }
 }
@@ -123,7 +125,7 @@ pub(crate) struct Request {
     inner_receive: Py<PyAny>,
     #[pyo3(get)]
     inner_send: Py<PyAny>,
-    in_progress: Py<PyAny>,
+    in_progress: Py<Gauge>,
     start: Instant,
     /// Time to the head of the response, where that is what counts.
     head: OnceLock<Duration>,
@@ -158,7 +160,8 @@ impl Request {
             Some(gauge) => gauge,
             None => requests.find_running.bind(py).call1((&method, &scope, &root))?,
         };
-        in_progress.call_method0(intern!(py, "inc"))?;
+        let in_progress = in_progress.cast_into::<Gauge>()?;
+        Gauge::inc(&in_progress, 1.0)?;
         Ok(Self {
             scope: scope.unbind(),
             root: root.unbind(),
@@ -217,7 +220,7 @@ impl Request {
         }
         let took = this.head.get().copied().unwrap_or_else(|| this.start.elapsed());
         let status = status.unwrap_or_else(|| this.status.load(Relaxed));
-        this.in_progress.bind(py).call_method0(intern!(py, "dec"))?;
+        Gauge::dec(this.in_progress.bind(py), 1.0)?;
         let shared = this.shared.get();
         if !shared.count(this, py, status, took)? {
             let (scope, root, method) = (&this.scope, &this.root, &this.method);

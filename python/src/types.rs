@@ -68,7 +68,7 @@ impl Counter {
 
     /// Increment counter by the given amount.
     #[pyo3(signature = (amount = 1.0, exemplar = None))]
-    fn inc(slf: &Bound<'_, Self>, amount: f64, exemplar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    pub(crate) fn inc(slf: &Bound<'_, Self>, amount: f64, exemplar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let metric = slf.as_super().get();
         let is_negative = amount < 0.0;
         match metric.direct() {
@@ -110,13 +110,13 @@ impl Gauge {
 
     /// Increment gauge by the given amount.
     #[pyo3(signature = (amount = 1.0))]
-    fn inc(slf: &Bound<'_, Self>, amount: f64) -> PyResult<()> {
+    pub(crate) fn inc(slf: &Bound<'_, Self>, amount: f64) -> PyResult<()> {
         Self::add(slf, amount, "inc")
     }
 
     /// Decrement gauge by the given amount.
     #[pyo3(signature = (amount = 1.0))]
-    fn dec(slf: &Bound<'_, Self>, amount: f64) -> PyResult<()> {
+    pub(crate) fn dec(slf: &Bound<'_, Self>, amount: f64) -> PyResult<()> {
         Self::add(slf, -amount, "dec")
     }
 
@@ -216,7 +216,7 @@ impl Histogram {
 
     /// Observe the given amount.
     #[pyo3(signature = (amount, exemplar = None))]
-    fn observe(slf: &Bound<'_, Self>, amount: f64, exemplar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    pub(crate) fn observe(slf: &Bound<'_, Self>, amount: f64, exemplar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let metric = slf.as_super().get();
         let state = metric.state()?;
         let bounds = &*state.family.desc.bounds;

@@ -211,17 +211,17 @@ class _Series:
     """The series that count a request of one method, route and status."""
 
     def __init__(self, families: Families, values: Values) -> None:
-        self.observe, *self._others = [duration.resolve(values).observe for duration in families.durations]
-        self.total = families.requests.resolve(values).inc if families.requests else None
+        self.duration, *self._others = [duration.resolve(values) for duration in families.durations]
+        self.total = families.requests.resolve(values) if families.requests else None
         self._request_size = _adder(families.request_size, values)
         self._response_size = _adder(families.response_size, values)
 
     def count(self, request: _Request, took: float, exemplar: Mapping[str, str] | None) -> None:
         if self.total is not None:
-            self.total(1, exemplar)
-        self.observe(took, exemplar)
-        for observe in self._others:
-            observe(took)
+            self.total.inc(1, exemplar)
+        self.duration.observe(took, exemplar)
+        for duration in self._others:
+            duration.observe(took)
         if isinstance(request, _SizedRequest) and self._request_size and self._response_size:
             self._request_size(request.request_bytes)
             self._response_size(request.response_bytes)
@@ -311,7 +311,7 @@ class _Recorder:
         if used is not None and request.answered:
             record(used, self._registry)
         if self._is_plain:
-            self.requests.learn(request, status, series.total, series.observe)
+            self.requests.learn(request, status, series.total, series.duration)
 
     def _find(self, scope: Scope, root: str, method: str, status: int) -> _Series:
         template = self._template(scope, root)
