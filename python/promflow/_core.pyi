@@ -140,6 +140,10 @@ class Timer:
     @property
     def _callback_name(self) -> str: ...
 
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+
 class Requests:
     """What the requests of an ASGI middleware share."""
 
@@ -149,34 +153,43 @@ class Requests:
         other_method: str,
         running: dict[str, Gauge],
         find_running: Callable[[str, MutableMapping[str, Any], str], Gauge],
-        ended: Callable[[Any, MutableMapping[str, Any], str, str, int, float], None],
+        ended: Callable[[Request, MutableMapping[str, Any], str, str, int, float], None],
+        *,
         until_head: bool,
+        receive: Callable[[Request, _Receive], Awaitable[_Message]],
+        send_part: Callable[[Request, _Send, _Message], Awaitable[None]],
+        send_last: Callable[[Request, _Send, _Message], Awaitable[None]],
+        send_websocket: Callable[[Request, _Send, _Message], Awaitable[None]],
     ) -> None: ...
-    def learn(
+    def begin(
         self,
-        request: Request,
-        status: int,
-        total: Counter | None,
-        duration: Histogram,
-    ) -> None:
+        scope: MutableMapping[str, Any],
+        root: str,
+        receive: _Receive,
+        send: _Send,
+    ) -> Request:
+        """Begins a request, and counts it as one under way."""
+
+    def learn(self, request: Request, status: int, total: Counter | None, duration: Histogram) -> None:
         """Learns which series count requests that end as this one did; nothing where its scope says too little."""
 
 class Request:
-    """A request under way, of an ASGI middleware. A subclass has ``_send_part`` and ``_send_last``."""
+    """A request under way, of an ASGI middleware. It ends once: with its last byte, or with what comes before that."""
 
     status: int
     disconnected: bool
 
-    def __init__(
-        self,
-        shared: Requests,
-        scope: MutableMapping[str, Any],
-        root: str,
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ) -> None: ...
-    def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
+    def receive(self) -> Awaitable[_Message]:
+        """Receives a message of the server; returns what is to be awaited."""
+
+    def send(self, message: _Message) -> Awaitable[None]:
         """Sends a message of the application; returns what is to be awaited."""
+
+    def send_websocket(self, message: _Message) -> Awaitable[None]:
+        """Sends a message of the application to a websocket; returns what is to be awaited."""
+
+    def add_received(self, message: _Message) -> None:
+        """Adds the bytes of a message of the server."""
 
     def end(self, status: int | None = None) -> None:
         """Ends the request with a status, or with that of its response; only the first end counts."""
@@ -186,9 +199,9 @@ class Request:
     @property
     def done(self) -> bool: ...
     @property
-    def inner_receive(self) -> Callable[[], Awaitable[MutableMapping[str, Any]]]: ...
+    def request_bytes(self) -> int: ...
     @property
-    def inner_send(self) -> Callable[[MutableMapping[str, Any]], Awaitable[None]]: ...
+    def response_bytes(self) -> int: ...
 
 class SharedPart:
     """All metrics of a shared arena, but for those of some names."""

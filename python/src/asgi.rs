@@ -1,11 +1,11 @@
 //! A request under way, as the ASGI middleware measures it: what is the same for nearly every one.
 //!
 //! The steps themselves are few. But an application runs its own code between two of them, so that each finds the
-//! interpreter cold, and costs several times what it costs in a loop. What awaits stays in Python: it is a subclass of
-//! [`Request`] there. A middleware whole in Rust was rejected, as it would only imitate Python's coroutines.
+//! interpreter cold, and costs several times what it costs in a loop. What awaits stays in Python: coroutines that are
+//! called with the [`Request`]. A middleware whole in Rust was rejected, as it would only imitate Python's coroutines.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,13 +39,25 @@ pub(crate) struct Requests {
     /// Counts what is not learnt.
     ended: Py<PyAny>,
     until_head: bool,
+    awaiting: Awaiting,
     // Held for a look-up alone, never while Python code runs.
     known: Mutex<HashMap<Key, Series, foldhash::fast::RandomState>>,
+}
+
+/// What makes the coroutines of a request: each is called with it, with the server's own function, and with the
+/// message if it sends one.
+struct Awaiting {
+    receive: Py<PyAny>,
+    send_part: Py<PyAny>,
+    send_last: Py<PyAny>,
+    send_websocket: Py<PyAny>,
 }
 
 #[pymethods]
 impl Requests {
     #[new]
+    #[pyo3(signature = (methods, other_method, running, find_running, ended, *, until_head, receive, send_part, send_last, send_websocket))]
+    #[expect(clippy::too_many_arguments, reason = "it takes all that a middleware chose, from one place")]
     fn new(
         methods: Py<PyDict>,
         other_method: Py<PyString>,
@@ -53,9 +65,58 @@ impl Requests {
         find_running: Py<PyAny>,
         ended: Py<PyAny>,
         until_head: bool,
+        receive: Py<PyAny>,
+        send_part: Py<PyAny>,
+        send_last: Py<PyAny>,
+        send_websocket: Py<PyAny>,
     ) -> Self {
+        let awaiting = Awaiting { receive, send_part, send_last, send_websocket };
         let known = Mutex::default();
-        Self { methods, other_method, running, find_running, ended, until_head, known }
+        Self { methods, other_method, running, find_running, ended, until_head, awaiting, known }
+    }
+
+    /// Begins a request.
+    fn begin(
+        slf: Bound<'_, Self>,
+        scope: Bound<'_, PyAny>,
+        root: Bound<'_, PyString>,
+        receive: Py<PyAny>,
+        send: Py<PyAny>,
+    ) -> PyResult<Request> {
+        let py = slf.py();
+        let requests = slf.get();
+        let asked = match item(&scope, intern!(py, "method"))? {
+            Some(method) => requests.methods.bind(py).get_item(method)?,
+            // A websocket begins as a GET.
+            None => requests.methods.bind(py).get_item(intern!(py, "GET"))?,
+        };
+        let method = match asked {
+            Some(method) => method.cast_into::<PyString>()?,
+            None => requests.other_method.bind(py).clone(),
+        };
+        let in_progress = match requests.running.bind(py).get_item(&method)? {
+            Some(gauge) => gauge,
+            None => requests.find_running.bind(py).call1((&method, &scope, &root))?,
+        };
+        let in_progress = in_progress.cast_into::<Gauge>()?;
+        Gauge::inc(&in_progress, 1.0)?;
+        Ok(Request {
+            scope: scope.unbind(),
+            root: root.unbind(),
+            method: method.unbind(),
+            inner_receive: receive,
+            inner_send: send,
+            in_progress: in_progress.unbind(),
+            start: Instant::now(),
+            head: OnceLock::new(),
+            status: AtomicU16::new(500),
+            answered: AtomicBool::new(false),
+            disconnected: AtomicBool::new(false),
+            done: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            shared: slf.unbind(),
+        })
     }
 
     /// Learns which series count requests that end as this one did; nothing where its scope says too little.
@@ -115,15 +176,13 @@ impl Requests {
 }
 
 /// A request under way. It ends once: with its last byte, or with what comes before that.
-#[pyclass(frozen, subclass, module = "promflow._core")]
+#[pyclass(frozen, module = "promflow._core")]
 pub(crate) struct Request {
     shared: Py<Requests>,
     scope: Py<PyAny>,
     root: Py<PyString>,
     method: Py<PyString>,
-    #[pyo3(get)]
     inner_receive: Py<PyAny>,
-    #[pyo3(get)]
     inner_send: Py<PyAny>,
     in_progress: Py<Gauge>,
     start: Instant,
@@ -133,50 +192,16 @@ pub(crate) struct Request {
     answered: AtomicBool,
     disconnected: AtomicBool,
     done: AtomicBool,
+    /// Bytes of bodies.
+    received: AtomicU64,
+    sent: AtomicU64,
 }
 
 #[pymethods]
 impl Request {
-    #[new]
-    fn new(
-        shared: Bound<'_, Requests>,
-        scope: Bound<'_, PyAny>,
-        root: Bound<'_, PyString>,
-        receive: Py<PyAny>,
-        send: Py<PyAny>,
-    ) -> PyResult<Self> {
-        let py = shared.py();
-        let requests = shared.get();
-        let asked = match item(&scope, intern!(py, "method"))? {
-            Some(method) => requests.methods.bind(py).get_item(method)?,
-            // A websocket begins as a GET.
-            None => requests.methods.bind(py).get_item(intern!(py, "GET"))?,
-        };
-        let method = match asked {
-            Some(method) => method.cast_into::<PyString>()?,
-            None => requests.other_method.bind(py).clone(),
-        };
-        let in_progress = match requests.running.bind(py).get_item(&method)? {
-            Some(gauge) => gauge,
-            None => requests.find_running.bind(py).call1((&method, &scope, &root))?,
-        };
-        let in_progress = in_progress.cast_into::<Gauge>()?;
-        Gauge::inc(&in_progress, 1.0)?;
-        Ok(Self {
-            scope: scope.unbind(),
-            root: root.unbind(),
-            method: method.unbind(),
-            inner_receive: receive,
-            inner_send: send,
-            in_progress: in_progress.unbind(),
-            start: Instant::now(),
-            head: OnceLock::new(),
-            status: AtomicU16::new(500),
-            answered: AtomicBool::new(false),
-            disconnected: AtomicBool::new(false),
-            done: AtomicBool::new(false),
-            shared: shared.unbind(),
-        })
+    /// Receives a message of the server; returns what is to be awaited.
+    fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().awaiting().receive.bind(slf.py()).call1((slf, &slf.get().inner_receive))
     }
 
     /// Sends a message of the application; returns what is to be awaited.
@@ -193,10 +218,13 @@ impl Request {
                     Some(more) => !more.is_truthy()?,
                     None => true,
                 };
-                let name = if is_last { intern!(py, "_send_last") } else { intern!(py, "_send_part") };
-                slf.call_method1(name, (message,))
+                this.sent.fetch_add(body_bytes(message)?, Relaxed);
+                let send = if is_last { &this.awaiting().send_last } else { &this.awaiting().send_part };
+                send.bind(py).call1((slf, &this.inner_send, message))
             }
-            "http.response.pathsend" => slf.call_method1(intern!(py, "_send_last"), (message,)),
+            "http.response.pathsend" => {
+                this.awaiting().send_last.bind(py).call1((slf, &this.inner_send, message))
+            }
             kind => {
                 if kind == "http.response.start" {
                     this.status.store(message.get_item(intern!(py, "status"))?.extract()?, Relaxed);
@@ -208,6 +236,21 @@ impl Request {
                 this.inner_send.bind(py).call1((message,))
             }
         }
+    }
+
+    /// Sends a message of the application to a websocket; returns what is to be awaited.
+    fn send_websocket<'py>(
+        slf: &Bound<'py, Self>,
+        message: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        this.awaiting().send_websocket.bind(slf.py()).call1((slf, &this.inner_send, message))
+    }
+
+    /// Adds the bytes of a message of the server.
+    fn add_received(&self, message: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.received.fetch_add(body_bytes(message)?, Relaxed);
+        Ok(())
     }
 
     /// Ends the request with a status, or with that of its response; only the first end counts.
@@ -236,6 +279,16 @@ impl Request {
         visit.call(&self.inner_receive)?;
         visit.call(&self.inner_send)?;
         visit.call(&self.in_progress)
+    }
+
+    #[getter]
+    fn request_bytes(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    #[getter]
+    fn response_bytes(&self) -> u64 {
+        self.sent.load(Relaxed)
     }
 
     #[getter]
@@ -270,6 +323,10 @@ impl Request {
 }
 
 impl Request {
+    fn awaiting(&self) -> &Awaiting {
+        &self.shared.get().awaiting
+    }
+
     /// Finds what stands for the route: FastAPI's context of an included router, or the route itself.
     ///
     /// There is none where nothing matched, and where a mount left its path in `root_path`: the route alone says too
@@ -301,6 +358,12 @@ impl Request {
         let Some(state) = item(self.scope.bind(py), intern!(py, "state"))? else { return Ok(false) };
         Ok(item(&state, intern!(py, "credits_used"))?.is_some())
     }
+}
+
+/// Returns the length of a message's body; that of what has none is 0.
+fn body_bytes(message: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let body = item(message, intern!(message.py(), "body"))?;
+    Ok(body.and_then(|body| body.len().ok()).unwrap_or(0) as u64)
 }
 
 /// Reads an entry of what should be a dictionary, and may be another mapping; of anything else there is none.

@@ -68,7 +68,11 @@ impl Counter {
 
     /// Increment counter by the given amount.
     #[pyo3(signature = (amount = 1.0, exemplar = None))]
-    pub(crate) fn inc(slf: &Bound<'_, Self>, amount: f64, exemplar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    pub(crate) fn inc(
+        slf: &Bound<'_, Self>,
+        amount: f64,
+        exemplar: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let metric = slf.as_super().get();
         let is_negative = amount < 0.0;
         match metric.direct() {
@@ -216,7 +220,11 @@ impl Histogram {
 
     /// Observe the given amount.
     #[pyo3(signature = (amount, exemplar = None))]
-    pub(crate) fn observe(slf: &Bound<'_, Self>, amount: f64, exemplar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    pub(crate) fn observe(
+        slf: &Bound<'_, Self>,
+        amount: f64,
+        exemplar: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let metric = slf.as_super().get();
         let state = metric.state()?;
         let bounds = &*state.family.desc.bounds;

@@ -111,7 +111,6 @@ class PrometheusMiddleware:
         self._page_path = settings.metrics_path if serve else None
         self._skipped = frozenset((settings.metrics_path, *(path for path in exclude if path[-1:] != "*")))
         self._skipped_prefixes = tuple(path[:-1] for path in exclude if path[-1:] == "*")
-        self._request = _SizedRequest if families.response_size else _Request
         self._recorder = _Recorder(
             families, registry, self._is_skipped, route, app_name, exemplar, until == "head"
         )
@@ -134,77 +133,63 @@ class PrometheusMiddleware:
             if path == self._page_path and kind == "http":
                 return await self._page(scope, receive, send)
             return await self._app(scope, receive, send)
-        request = self._request(recorder.requests, scope, root, receive, send)
+        request = recorder.requests.begin(scope, root, receive, send)
         try:
             await self._app(scope, request.receive, request.send if kind == "http" else request.send_websocket)
         except BaseException as error:
-            request.give_up(error)
+            _give_up(request, error)
             raise
         if not request.done:
-            request.give_up(None)
+            _give_up(request, None)
 
 
-class _Request(_core.Request):
-    """A request under way: what awaits. It ends once: with its last byte, or with what comes before that."""
-
-    __slots__ = ()
-
-    async def receive(self) -> Message:
-        message = await self.inner_receive()
-        if message["type"] == "http.disconnect":
-            self.disconnected = not self.done
-        return message
-
-    async def _send_part(self, message: Message) -> None:
-        try:
-            await self.inner_send(message)
-        except OSError:
-            # Servers of ASGI 2.4 say so that nobody is there any more.
-            self.disconnected = True
-            raise
-
-    async def _send_last(self, message: Message) -> None:
-        try:
-            await self.inner_send(message)
-        except OSError:
-            self.disconnected = True
-            raise
-        self.end()
-
-    async def send_websocket(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "websocket.http.response.start":
-            self.status = message["status"]
-        await self.inner_send(message)
-        if kind == "websocket.accept":
-            self.end(_SWITCHING_PROTOCOLS)
-        elif kind == "websocket.close":
-            self.end(_FORBIDDEN)
-        elif kind == "websocket.http.response.body" and not message.get("more_body", False):
-            self.end()
-
-    def give_up(self, error: BaseException | None) -> None:
-        """The application ended without the end of a response: it failed, nobody wanted it, or it forgot."""
-        given_up = self.disconnected or isinstance(error, asyncio.CancelledError)
-        self.end(_CLIENT_CLOSED if given_up else _INTERNAL_ERROR)
+# A request under way is native; here is what of it awaits.
 
 
-class _SizedRequest(_Request):
-    """A request whose bodies are measured."""
+async def _receive(request: _core.Request, receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        request.disconnected = not request.done
+    else:
+        request.add_received(message)
+    return message
 
-    __slots__ = ("request_bytes", "response_bytes")
 
-    def __init__(self, *_: Any) -> None:
-        self.request_bytes = self.response_bytes = 0
+async def _send_part(request: _core.Request, send: Send, message: Message) -> None:
+    try:
+        await send(message)
+    except OSError:
+        # Servers of ASGI 2.4 say so that nobody is there any more.
+        request.disconnected = True
+        raise
 
-    async def receive(self) -> Message:
-        message = await super().receive()
-        self.request_bytes += len(message.get("body", b""))
-        return message
 
-    def send(self, message: Message) -> Awaitable[None]:
-        self.response_bytes += len(message.get("body", b""))
-        return super().send(message)
+async def _send_last(request: _core.Request, send: Send, message: Message) -> None:
+    try:
+        await send(message)
+    except OSError:
+        request.disconnected = True
+        raise
+    request.end()
+
+
+async def _send_websocket(request: _core.Request, send: Send, message: Message) -> None:
+    kind = message["type"]
+    if kind == "websocket.http.response.start":
+        request.status = message["status"]
+    await send(message)
+    if kind == "websocket.accept":
+        request.end(_SWITCHING_PROTOCOLS)
+    elif kind == "websocket.close":
+        request.end(_FORBIDDEN)
+    elif kind == "websocket.http.response.body" and not message.get("more_body", False):
+        request.end()
+
+
+def _give_up(request: _core.Request, error: BaseException | None) -> None:
+    """The application ended without the end of a response: it failed, nobody wanted it, or it forgot."""
+    given_up = request.disconnected or isinstance(error, asyncio.CancelledError)
+    request.end(_CLIENT_CLOSED if given_up else _INTERNAL_ERROR)
 
 
 class _Series:
@@ -216,13 +201,13 @@ class _Series:
         self._request_size = _adder(families.request_size, values)
         self._response_size = _adder(families.response_size, values)
 
-    def count(self, request: _Request, took: float, exemplar: Mapping[str, str] | None) -> None:
+    def count(self, request: _core.Request, took: float, exemplar: Mapping[str, str] | None) -> None:
         if self.total is not None:
             self.total.inc(1, exemplar)
         self.duration.observe(took, exemplar)
         for duration in self._others:
             duration.observe(took)
-        if isinstance(request, _SizedRequest) and self._request_size and self._response_size:
+        if self._request_size and self._response_size:
             self._request_size(request.request_bytes)
             self._response_size(request.response_bytes)
 
@@ -277,7 +262,16 @@ class _Recorder:
             self._has_scheme or route_of or exemplar or families.response_size or len(families.durations) > 1
         )
         self.requests = _core.Requests(
-            _METHODS, families.style.other_method, self._running, self._in_progress, self._ended, until_head
+            _METHODS,
+            families.style.other_method,
+            self._running,
+            self._in_progress,
+            self._ended,
+            until_head=until_head,
+            receive=_receive,
+            send_part=_send_part,
+            send_last=_send_last,
+            send_websocket=_send_websocket,
         )
         if METHOD in labels and not self._is_running_by_route:
             for method in _METHODS_AT_ZERO:
@@ -300,7 +294,7 @@ class _Recorder:
         return self._families.in_progress.resolve(Values(method, route, "", _scheme(scope), self._app_name))
 
     def _ended(
-        self, request: _Request, scope: Scope, root: str, method: str, status: int, took: float
+        self, request: _core.Request, scope: Scope, root: str, method: str, status: int, took: float
     ) -> None:
         """Counts an ended request, whatever it takes; the next one like it may take less."""
         series = self._find(scope, root, method, status)
