@@ -316,7 +316,7 @@ fn prune_and_cardinality_work_against_stock_prometheus() {
     fs::write(
         &config,
         format!(
-            "global: {{scrape_interval: 1s}}\nrule_files: ['{0}/rules.yml']\nscrape_configs:\n  - job_name: prometheus\n    \
+            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{0}/rules.yml']\nscrape_configs:\n  - job_name: prometheus\n    \
              file_sd_configs: [{{files: ['{0}/targets.json'], refresh_interval: 1s}}]\n",
             dir.path().display()
         ),
@@ -324,7 +324,7 @@ fn prune_and_cardinality_work_against_stock_prometheus() {
     .expect("written");
     fs::write(
         dir.path().join("rules.yml"),
-        "groups:\n  - name: g\n    rules:\n      - {alert: Slow, expr: 'prometheus_engine_queries > 100'}\n",
+        "groups:\n  - name: g\n    rules:\n      - {alert: Slow, expr: 'prometheus_engine_queries > 100'}\n      - {alert: Always, expr: 'vector(1)'}\n",
     )
     .expect("written");
     let peer = Peer::prometheus(&config);
@@ -343,7 +343,15 @@ fn prune_and_cardinality_work_against_stock_prometheus() {
     assert!(text_in(dir.path(), &["cardinality", "--url", &url]).contains("sample_limit: "));
     let config = config.display().to_string();
     let source = dir.path().display().to_string();
-    let arguments = ["prune", "--url", &url, "--config.file", &config, "--source", &source, "--json"];
+    let from = ["--url", &url, "--config.file", &config, "--source", &source];
+    let last_fired = |alert: &str| {
+        let chart = json_in(dir.path(), &[&["flow", "--format", "json"], &from[..]].concat());
+        let nodes = chart["nodes"].as_array().expect("a list").iter();
+        nodes.filter(|node| node["name"] == alert).find_map(|node| node["lastFiredMs"].as_i64())
+    };
+    wait_until("the chart to say when an alert fired", START, || last_fired("Always").is_some());
+    assert_eq!(last_fired("Slow"), None, "it never fired");
+    let arguments = [&["prune", "--json"], &from[..]].concat();
     let prune = json_in(dir.path(), &arguments);
     let unread: Vec<&str> = prune["unread"]
         .as_array()

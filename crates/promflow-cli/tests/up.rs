@@ -95,6 +95,9 @@ fn an_error_fault_fires_its_alert_and_a_real_alertmanager_delivers_it() {
     let (_, chart) = http_get(&promflow.path("/api/promflow/v1/flow?format=svg")).expect("no chart");
     assert!(chart.contains("HttpHighErrorRatio"), "{chart}");
     assert!(states(&promflow, "HttpHighErrorRatio").is_empty(), "nothing is wrong yet");
+    let last_fired =
+        || node(&promflow, "alert", "HttpHighErrorRatio").expect("in the chart")["lastFiredMs"].clone();
+    assert!(last_fired().is_null(), "it never fired");
 
     let backend = promflow.printed_url("backend");
     let backend = backend.trim_end_matches("/metrics");
@@ -120,6 +123,7 @@ fn an_error_fault_fires_its_alert_and_a_real_alertmanager_delivers_it() {
     wait_until("the alert to be resolved", ALERT, || {
         webhook.find("HttpHighErrorRatio", "resolved").is_some()
     });
+    assert!(last_fired().is_i64(), "the chart remembers that it fired");
 
     promflow.signal("INT");
     assert_eq!(promflow.wait(Duration::from_secs(15)), Some(0), "Ctrl-C ends cleanly");

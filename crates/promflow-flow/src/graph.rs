@@ -351,6 +351,8 @@ pub struct RuleFacts {
     pub alert_state: Option<AlertState>,
     /// How many alerts are pending or firing.
     pub active: Option<usize>,
+    /// When an alert fired last, in milliseconds since the epoch.
+    pub last_fired_ms: Option<i64>,
     /// Whether the last evaluation went well, when a server answered.
     pub healthy: Option<bool>,
     /// What went wrong last.

@@ -64,6 +64,8 @@ pub struct LiveRule {
     pub state: Option<AlertState>,
     /// How many alerts are pending or firing.
     pub active: usize,
+    /// When an alert fired last; `None` when none did for as long as is known.
+    pub last_fired_ms: Option<i64>,
 }
 
 /// A metric of a job.

@@ -127,6 +127,8 @@ pub(crate) struct AlertingRule {
     label_templates: Vec<(String, Expansion)>,
     annotation_templates: Vec<(String, Expansion)>,
     active: HashMap<Labels, ActiveAlert, foldhash::fast::RandomState>,
+    /// When an alert of it fired last, in milliseconds since the epoch.
+    pub(crate) last_fired_ms: Option<i64>,
 }
 
 /// A text with a template, parsed once when the rule is loaded.
@@ -171,11 +173,13 @@ impl AlertingRule {
             labels,
             annotations,
             active: HashMap::default(),
+            last_fired_ms: None,
         }
     }
 
     pub(crate) fn take_state(&mut self, before: Self) {
         self.active = before.active;
+        self.last_fired_ms = before.last_fired_ms;
     }
 
     /// Evaluates the rule: moves its alerts on and returns `ALERTS` and `ALERTS_FOR_STATE`.
@@ -197,6 +201,9 @@ impl AlertingRule {
         if limit > 0 && counted > limit {
             self.active.clear();
             return Err(format!("exceeded limit of {limit} with {counted} alerts"));
+        }
+        if self.active.values().any(|a| a.state == AlertState::Firing) {
+            self.last_fired_ms = Some(t_ms);
         }
         Ok(self.state_series())
     }

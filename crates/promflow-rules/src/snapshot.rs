@@ -45,6 +45,8 @@ pub struct RuleSnapshot {
     pub keep_firing_for_ms: i64,
     /// The alerts that are pending or firing.
     pub alerts: Vec<ActiveAlert>,
+    /// When an alert fired last, in milliseconds since the epoch; `None` when none did since the server started.
+    pub last_fired_ms: Option<i64>,
     /// Whether the last evaluation went well.
     pub health: Health,
     /// What went wrong.
@@ -73,13 +75,14 @@ impl GroupSnapshot {
 
 impl RuleSnapshot {
     fn of(rule: &Rule) -> Self {
-        let (annotations, for_ms, keep_firing_for_ms, alerts) = match &rule.body {
-            RuleBody::Recording(_) => (Labels::empty(), 0, 0, Vec::new()),
+        let (annotations, for_ms, keep_firing_for_ms, alerts, last_fired_ms) = match &rule.body {
+            RuleBody::Recording(_) => (Labels::empty(), 0, 0, Vec::new(), None),
             RuleBody::Alerting(alerting) => (
                 alerting.annotations.clone(),
                 alerting.times.for_ms,
                 alerting.times.keep_firing_for_ms,
                 alerting.active(),
+                alerting.last_fired_ms,
             ),
         };
         Self {
@@ -91,6 +94,7 @@ impl RuleSnapshot {
             for_ms,
             keep_firing_for_ms,
             alerts,
+            last_fired_ms,
             health: rule.last.health,
             last_error: rule.last.error.clone(),
             last_evaluation_ms: rule.last.t_ms,

@@ -157,13 +157,16 @@ fn an_alert_goes_pending_firing_kept_and_resolved() {
     let fixture = Fixture::new();
     fixture.add("m{a=\"x\"}", &RISE_AND_FALL.map(|(t, v)| (t * S, v)));
     let mut group = group(ALERT);
-    let mut states = Vec::new();
+    let (mut states, mut last_fired) = (Vec::new(), Vec::new());
     for t in [60, 120, 180, 240, 300, 360] {
         group.eval(&fixture.context, t * S);
-        states.push(group.snapshot().rules[0].alerts.first().map(|a| a.state));
+        let rule = group.snapshot().rules.swap_remove(0);
+        states.push(rule.alerts.first().map(|a| a.state));
+        last_fired.push(rule.last_fired_ms.map(|t_ms| t_ms / S));
     }
     let (pending, firing) = (Some(AlertState::Pending), Some(AlertState::Firing));
     assert_eq!(states, [pending, pending, firing, firing, None, None]);
+    assert_eq!(last_fired, [None, None, Some(180), Some(240), Some(240), Some(240)]);
 
     let series = |state| {
         format!(

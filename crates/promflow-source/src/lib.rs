@@ -1,9 +1,9 @@
 //! Finds metric definitions in source code: which metrics a program exposes, and on which line each is defined.
 //!
 //! Source files are parsed with the language's own grammar (`syn` for Rust, ruff's parser for Python) and calls are recognised on the syntax
-//! tree, through constants, builder chains and macro bodies. The rejected model, regular expressions over lines,
+//! tree, through constants, builder chains, helpers and `macro_rules!`. The rejected model, regular expressions over lines,
 //! takes comments and test code for definitions and loses a call as soon as it is wrapped over two lines.
-//! Nothing is compiled and no macro is expanded, so a name that is computed at run time is not found.
+//! Nothing is compiled and no procedural macro is run, so a name that is computed at run time is not found.
 //!
 //! A definition belongs to the package that holds it and to every package that depends on that one by path: a
 //! library's metrics are exposed by the programs that link it.

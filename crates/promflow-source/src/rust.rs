@@ -4,6 +4,7 @@ mod collect;
 mod forms;
 mod guard;
 mod helpers;
+mod macros;
 mod resolve;
 mod settings;
 #[cfg(test)]
@@ -19,8 +20,10 @@ use syn::Expr;
 use crate::package::is_within;
 use crate::scan::{Found, Reader};
 use crate::{Definition, Library, Package, Problem};
+use collect::MacroCall;
 use forms::Form;
-use resolve::Resolver;
+use macros::Macro;
+use resolve::{Resolver, below};
 use settings::Hint;
 
 /// Reads `.rs` files.
@@ -46,6 +49,9 @@ struct FileFindings {
     label_sets: BTreeMap<String, Vec<String>>,
     /// Paths, without `.rs`, of modules that are compiled for tests alone.
     test_modules: Vec<String>,
+    macros: BTreeMap<String, Macro>,
+    /// Calls of macros, until the macros of all files are known.
+    macro_calls: Vec<MacroCall>,
 }
 
 /// A constant, static or local variable.
@@ -117,6 +123,7 @@ impl Reader for RustReader {
             let module = file.path.strip_suffix(".rs").unwrap_or(&file.path);
             !tests.iter().any(|test| is_within(module, test))
         });
+        read_macro_calls(&mut files, packages);
         let resolver = Resolver::new(&files, packages);
         let mut definitions = Vec::new();
         for (index, file) in files.iter().enumerate() {
@@ -133,6 +140,31 @@ impl Reader for RustReader {
             }
         }
         Found { definitions: merge_macro_uses(definitions), settings: settings::resolve(&resolver, &files) }
+    }
+}
+
+/// Reads what macro calls make: by a macro of the same file, else of the same package, else of one below it.
+fn read_macro_calls(files: &mut [FileFindings], packages: &[Package]) {
+    let mut all: BTreeMap<String, Vec<(usize, Option<usize>, Macro)>> = BTreeMap::new();
+    for (at, file) in files.iter_mut().enumerate() {
+        for (name, found) in std::mem::take(&mut file.macros) {
+            all.entry(name).or_default().push((at, file.package, found));
+        }
+    }
+    let below: Vec<Vec<usize>> = (0..packages.len()).map(|package| below(package, packages)).collect();
+    for (own, file) in files.iter_mut().enumerate() {
+        let package = file.package;
+        let distance = |(at, other, _): &(usize, Option<usize>, Macro)| match (package, other) {
+            _ if *at == own => Some(0),
+            (package, other) if package == *other => Some(1),
+            (Some(package), Some(other)) if below[package].contains(other) => Some(2),
+            _ => None,
+        };
+        let macro_of = |name: &str| {
+            let near = all.get(name)?.iter().filter_map(|found| Some((distance(found)?, &found.2)));
+            near.min_by_key(|(distance, _)| *distance).map(|(_, found)| found)
+        };
+        collect::read_macro_calls(file, &macro_of);
     }
 }
 

@@ -72,6 +72,7 @@ export interface Node {
   severity?: string;
   state?: "inactive" | "pending" | "firing";
   active?: number;
+  lastFiredMs?: number;
   healthy?: boolean;
   lastError?: string;
   evaluationSeconds?: number;

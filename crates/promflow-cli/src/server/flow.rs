@@ -242,6 +242,7 @@ impl Live {
                 evaluation_seconds: (rule.last_evaluation_ms > 0).then_some(rule.evaluation_seconds),
                 state: alert_state(rule),
                 active: rule.alerts.len(),
+                last_fired_ms: rule.last_fired_ms,
             }));
         }
         all

@@ -54,6 +54,7 @@ impl<'a> Builder<'a> {
             keep_firing_for_ms: rule.keep_firing_for_ms,
             alert_state: live.and_then(|live| live.state),
             active: live.filter(|live| live.state.is_some()).map(|live| live.active),
+            last_fired_ms: live.and_then(|live| live.last_fired_ms),
             healthy: live.and_then(|live| live.healthy),
             last_error: live.and_then(|live| live.last_error.clone()),
             evaluation_seconds: live.and_then(|live| live.evaluation_seconds),

@@ -116,6 +116,8 @@ struct JsonFacts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     active: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    last_fired_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     healthy: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<&'a str>,
@@ -270,6 +272,7 @@ fn facts(details: &Details) -> JsonFacts<'_> {
             severity: filled(r.severity()),
             state: r.alert_state.map(|state| state.as_str()),
             active: r.active,
+            last_fired_ms: r.last_fired_ms,
             healthy: r.healthy,
             last_error: r.last_error.as_deref(),
             evaluation_seconds: r.evaluation_seconds,

@@ -1,8 +1,9 @@
 //! The walk over a file's syntax tree.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{LineColumn, Span, TokenStream, TokenTree};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
@@ -10,8 +11,9 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Ident, Lit, Meta, Token};
 
 use super::forms::{self, Form};
+use super::macros::Macro;
 use super::settings::{Hint, HintKind};
-use super::{Binding, Call, FileFindings, Function, Site, helpers};
+use super::{Binding, Call, FileFindings, Function, Site, guard, helpers};
 
 /// Collects what a file says about metrics and settings.
 pub(super) fn collect(path: &str, package: Option<usize>, file: &syn::File) -> FileFindings {
@@ -21,21 +23,64 @@ pub(super) fn collect(path: &str, package: Option<usize>, file: &syn::File) -> F
         _ => stem.to_owned(),
     };
     let found = FileFindings { path: path.to_owned(), package, ..FileFindings::default() };
-    let mut collector = Collector {
-        found,
-        modules: vec![base],
-        owners: Vec::new(),
-        modifiers: Vec::new(),
-        functions: Vec::new(),
-    };
+    let place = Place { modules: vec![base], ..Place::default() };
+    let mut collector = Collector { found, place, expansion: None };
     if !is_test_only(&file.attrs) {
         collector.visit_file(file);
     }
     collector.found
 }
 
-struct Collector {
+/// Reads what a file's macro calls make, once the macros of all files are known, and puts it in its order.
+pub(super) fn read_macro_calls<'m>(
+    found: &mut FileFindings,
+    macro_of: &'m dyn Fn(&str) -> Option<&'m Macro>,
+) {
+    let calls = std::mem::take(&mut found.macro_calls);
+    let expansion = Expansion { macro_of, call: None, depth: 0, tokens_left: TOKENS_MAX };
+    let place = Place::default();
+    let mut collector = Collector { found: std::mem::take(found), place, expansion: Some(expansion) };
+    for call in calls {
+        collector.place = call.place;
+        collector.read_macro(&call.name, call.tokens, call.at);
+    }
+    *found = collector.found;
+    found.sites.sort_by_key(|site| site.at);
+    found.calls.sort_by_key(|call| call.at);
+    found.hints.sort_by_key(|hint| hint.line);
+}
+
+/// A call of a macro, which may be one of any file's.
+pub(super) struct MacroCall {
+    name: String,
+    tokens: TokenStream,
+    at: LineColumn,
+    place: Place,
+}
+
+/// How deep macros may expand into each other, and into how many tokens in all those of a file.
+const EXPANSIONS_MAX: usize = 16;
+const TOKENS_MAX: usize = 200_000;
+
+/// The expansion of macros.
+struct Expansion<'m> {
+    macro_of: &'m dyn Fn(&str) -> Option<&'m Macro>,
+    /// The call in the file that is being expanded, from its name to the end of its arguments.
+    call: Option<RangeInclusive<LineColumn>>,
+    depth: usize,
+    tokens_left: usize,
+}
+
+struct Collector<'m> {
     found: FileFindings,
+    place: Place,
+    /// Absent while the macros are not known.
+    expansion: Option<Expansion<'m>>,
+}
+
+/// What is around a place in a file.
+#[derive(Clone, Default)]
+struct Place {
     /// The file's module path, then the inline modules around the place.
     modules: Vec<String>,
     /// The types of the `impl` blocks around the place.
@@ -45,9 +90,51 @@ struct Collector {
     functions: Vec<usize>,
 }
 
-impl Collector {
+impl Collector<'_> {
+    /// Returns where something is that stands in the file, or comes of a macro call there.
+    fn at(&self, span: Span) -> LineColumn {
+        self.call().map_or_else(|| span.start(), |call| *call.start())
+    }
+
+    fn call(&self) -> Option<&RangeInclusive<LineColumn>> {
+        self.expansion.as_ref()?.call.as_ref()
+    }
+
+    /// Visits what a macro call makes: the expansion of a macro that is known, or else its arguments.
+    fn read_macro(&mut self, name: &str, tokens: TokenStream, at: LineColumn) {
+        if let Some(expanded) = self.expand(name, &tokens)
+            && let Some(expansion) = &mut self.expansion
+        {
+            let is_outermost = expansion.depth == 0;
+            if is_outermost {
+                let last = tokens.into_iter().last();
+                let end = last.map_or(at, |token| token.span().end());
+                expansion.call = Some(at..=end);
+            }
+            expansion.depth += 1;
+            self.visit_tokens(expanded);
+            if let Some(expansion) = &mut self.expansion {
+                expansion.depth -= 1;
+                expansion.call = expansion.call.take().filter(|_| !is_outermost);
+            }
+            return;
+        }
+        if let Some(form) = forms::of_macro(name) {
+            let (args, keys) = macro_arguments(tokens.clone());
+            self.site(form, None, args, keys, at);
+        }
+        self.visit_tokens(tokens);
+    }
+
+    fn expand(&mut self, name: &str, tokens: &TokenStream) -> Option<TokenStream> {
+        let expansion = self.expansion.as_mut().filter(|expansion| expansion.depth < EXPANSIONS_MAX)?;
+        let expanded = (expansion.macro_of)(name)?.expand(tokens.clone())?;
+        expansion.tokens_left = expansion.tokens_left.checked_sub(guard::check(expanded.clone()).ok()?)?;
+        Some(expanded)
+    }
+
     fn bind(&mut self, ident: &Ident, expr: &Expr, is_local: bool) {
-        let owner = self.owners.last().or(self.modules[1..].last()).cloned();
+        let owner = self.place.owners.last().or(self.place.modules[1..].last()).cloned();
         let at = ident.span().start();
         let binding = Binding { expr: expr.clone(), at, owner, is_local };
         self.found.bindings.entry(ident.to_string()).or_default().push(binding);
@@ -86,10 +173,20 @@ impl Collector {
         self.found.words.entry(ident.to_string()).or_default().extend(words.0);
     }
 
-    fn site(&mut self, form: Form, receiver: Option<&Expr>, args: Vec<Expr>, keys: Vec<Expr>, span: Span) {
-        let modifiers = self.modifiers.clone();
-        let (receiver, function) = (receiver.cloned(), self.functions.last().copied());
-        self.found.sites.push(Site { form, receiver, function, args, keys, modifiers, at: span.start() });
+    fn site(
+        &mut self,
+        form: Form,
+        receiver: Option<&Expr>,
+        args: Vec<Expr>,
+        keys: Vec<Expr>,
+        at: LineColumn,
+    ) {
+        // One call may define many: each is where its name is in the call.
+        let at =
+            self.call().and_then(|call| args.first().and_then(|name| first_within(call, name))).unwrap_or(at);
+        let modifiers = self.place.modifiers.clone();
+        let (receiver, function) = (receiver.cloned(), self.place.functions.last().copied());
+        self.found.sites.push(Site { form, receiver, function, args, keys, modifiers, at });
     }
 
     /// Enters a function for as long as it is visited.
@@ -101,14 +198,14 @@ impl Collector {
             }),
             syn::FnArg::Receiver(_) => None,
         });
-        self.functions.push(self.found.functions.len());
+        self.place.functions.push(self.found.functions.len());
         self.found.functions.push(Function {
             name: signature.ident.to_string(),
-            owner: self.owners.last().cloned(),
+            owner: self.place.owners.last().cloned(),
             parameters: parameters.collect(),
         });
         visit(self);
-        self.functions.pop();
+        self.place.functions.pop();
     }
 
     /// Notes a call that gives a function a text, or a registry, and that is no definition itself.
@@ -123,22 +220,22 @@ impl Collector {
             return;
         }
         let qualifier = match qualifier.as_deref() {
-            Some("Self") => self.owners.last().cloned(),
+            Some("Self") => self.place.owners.last().cloned(),
             _ => qualifier,
         };
         self.found.calls.push(Call {
             name,
             qualifier,
             args: args.iter().cloned().collect(),
-            at: span.start(),
+            at: self.at(span),
         });
     }
 
     /// Visits expressions that are not part of the builder chain around them.
     fn apart<'a>(&mut self, exprs: impl IntoIterator<Item = &'a Expr>) {
-        let modifiers = std::mem::take(&mut self.modifiers);
+        let modifiers = std::mem::take(&mut self.place.modifiers);
         exprs.into_iter().for_each(|expr| self.visit_expr(expr));
-        self.modifiers = modifiers;
+        self.place.modifiers = modifiers;
     }
 
     /// Visits whatever in a macro's body parses: arguments, statements, items, or else its inner blocks.
@@ -161,15 +258,15 @@ impl Collector {
     }
 }
 
-impl<'ast> Visit<'ast> for Collector {
+impl<'ast> Visit<'ast> for Collector<'_> {
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        self.modules.push(item.ident.to_string());
+        self.place.modules.push(item.ident.to_string());
         if is_test_only(&item.attrs) {
-            self.found.test_modules.push(self.modules.join("/"));
+            self.found.test_modules.push(self.place.modules.join("/"));
         } else {
             visit::visit_item_mod(self, item);
         }
-        self.modules.pop();
+        self.place.modules.pop();
     }
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
@@ -192,9 +289,9 @@ impl<'ast> Visit<'ast> for Collector {
             syn::Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
             _ => None,
         };
-        self.owners.push(owner.unwrap_or_default());
+        self.place.owners.push(owner.unwrap_or_default());
         visit::visit_item_impl(self, item);
-        self.owners.pop();
+        self.place.owners.pop();
     }
 
     fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
@@ -219,8 +316,14 @@ impl<'ast> Visit<'ast> for Collector {
     }
 
     fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
-        if !item.mac.path.is_ident("macro_rules") && !is_test_only(&item.attrs) {
-            visit::visit_item_macro(self, item);
+        if is_test_only(&item.attrs) {
+            return;
+        }
+        match &item.ident {
+            Some(name) if item.mac.path.is_ident("macro_rules") => {
+                self.found.macros.insert(name.to_string(), Macro::new(item.mac.tokens.clone()));
+            }
+            _ => visit::visit_item_macro(self, item),
         }
     }
 
@@ -268,7 +371,7 @@ impl<'ast> Visit<'ast> for Collector {
 
     fn visit_expr_struct(&mut self, expr: &'ast syn::ExprStruct) {
         let name = expr.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
-        let name = if name == "Self" { self.owners.last().cloned().unwrap_or_default() } else { name };
+        let name = if name == "Self" { self.place.owners.last().cloned().unwrap_or_default() } else { name };
         if ["Settings", "Config", "Options"].iter().any(|word| name.ends_with(word)) {
             for field in &expr.fields {
                 if let syn::Member::Named(member) = &field.member {
@@ -289,7 +392,8 @@ impl<'ast> Visit<'ast> for Collector {
             let path: Vec<String> = func.path.segments.iter().map(|s| s.ident.to_string()).collect();
             match forms::of_function(&path) {
                 Some(form) => {
-                    self.site(form, None, call.args.iter().cloned().collect(), Vec::new(), func.path.span());
+                    let args = call.args.iter().cloned().collect();
+                    self.site(form, None, args, Vec::new(), self.at(func.path.span()));
                 }
                 None => {
                     let qualifier = path.len().checked_sub(2).map(|at| path[at].clone());
@@ -311,7 +415,7 @@ impl<'ast> Visit<'ast> for Collector {
         match forms::of_method(&method) {
             Some(form) => {
                 let args = call.args.iter().cloned().collect();
-                self.site(form, Some(&call.receiver), args, Vec::new(), call.method.span());
+                self.site(form, Some(&call.receiver), args, Vec::new(), self.at(call.method.span()));
             }
             None => self.note_call(method.clone(), None, &call.args, call.method.span()),
         }
@@ -326,9 +430,9 @@ impl<'ast> Visit<'ast> for Collector {
         }
         match call.args.first() {
             Some(arg) if forms::is_modifier(&method) => {
-                self.modifiers.push((method, arg.clone()));
+                self.place.modifiers.push((method, arg.clone()));
                 self.visit_expr(&call.receiver);
-                self.modifiers.pop();
+                self.place.modifiers.pop();
             }
             _ => self.visit_expr(&call.receiver),
         }
@@ -341,12 +445,43 @@ impl<'ast> Visit<'ast> for Collector {
 
     fn visit_macro(&mut self, mac: &'ast syn::Macro) {
         let name = mac.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
-        if let Some(form) = forms::of_macro(&name) {
-            let (args, keys) = macro_arguments(mac.tokens.clone());
-            self.site(form, None, args, keys, mac.path.span());
+        let (tokens, at) = (mac.tokens.clone(), self.at(mac.path.span()));
+        if self.expansion.is_some() {
+            self.read_macro(&name, tokens, at);
+        } else {
+            self.found.macro_calls.push(MacroCall { name, tokens, at, place: self.place.clone() });
         }
-        self.visit_tokens(mac.tokens.clone());
     }
+}
+
+/// Returns the place of an expression's first identifier or literal that is within a range.
+fn first_within(range: &RangeInclusive<LineColumn>, expr: &Expr) -> Option<LineColumn> {
+    struct Places(Vec<LineColumn>);
+    impl Places {
+        fn add(&mut self, tokens: TokenStream) {
+            for token in tokens {
+                match token {
+                    TokenTree::Group(group) => self.add(group.stream()),
+                    TokenTree::Ident(_) | TokenTree::Literal(_) => self.0.push(token.span().start()),
+                    TokenTree::Punct(_) => {}
+                }
+            }
+        }
+    }
+    impl<'ast> Visit<'ast> for Places {
+        fn visit_ident(&mut self, ident: &'ast Ident) {
+            self.0.push(ident.span().start());
+        }
+        fn visit_lit(&mut self, lit: &'ast Lit) {
+            self.0.push(lit.span().start());
+        }
+        fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+            self.add(mac.tokens.clone());
+        }
+    }
+    let mut places = Places(Vec::new());
+    places.visit_expr(expr);
+    places.0.into_iter().find(|place| range.contains(place))
 }
 
 /// Collects identifiers.

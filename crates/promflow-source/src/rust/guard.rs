@@ -8,8 +8,10 @@ const DEPTH_MAX: usize = 200;
 /// without brackets. Items end with a block, so the top level of a long file is a long run too.
 const RUN_MAX: usize = 50_000;
 
-/// Checks a file's tokens without recursion; returns the place of the first that nests too deeply.
-pub(super) fn check(tokens: TokenStream) -> Result<(), LineColumn> {
+/// Checks a file's tokens without recursion; returns how many there are, or the place of the first that nests too
+/// deeply.
+pub(super) fn check(tokens: TokenStream) -> Result<usize, LineColumn> {
+    let mut count = 0;
     let mut stack = vec![(tokens.into_iter(), 0_usize)];
     while let Some((level, run)) = stack.last_mut() {
         let Some(token) = level.next() else {
@@ -17,6 +19,7 @@ pub(super) fn check(tokens: TokenStream) -> Result<(), LineColumn> {
             continue;
         };
         *run += 1;
+        count += 1;
         if *run > RUN_MAX {
             return Err(token.span().start());
         }
@@ -31,5 +34,5 @@ pub(super) fn check(tokens: TokenStream) -> Result<(), LineColumn> {
             _ => {}
         }
     }
-    Ok(())
+    Ok(count)
 }

@@ -22,7 +22,9 @@ const DEPTH_MAX: usize = 8;
 pub(super) fn may_be_given(expr: &Expr) -> bool {
     match peel(expr) {
         Expr::Lit(literal) => matches!(literal.lit, Lit::Str(_)),
-        Expr::Macro(call) => call.mac.path.is_ident("format") || call.mac.path.is_ident("concat"),
+        Expr::Macro(call) => {
+            ["format", "concat", "stringify"].iter().any(|name| call.mac.path.is_ident(name))
+        }
         Expr::Path(path) => path.path.segments.last().is_some_and(|last| {
             let name = last.ident.to_string();
             name.contains("reg") || !name.contains(|c: char| c.is_lowercase())

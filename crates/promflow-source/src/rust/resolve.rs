@@ -223,6 +223,7 @@ impl<'a> Resolver<'a> {
                 let parts = arguments(&call.mac)?;
                 parts.iter().map(|part| self.text_in(file, part, depth)).collect()
             }
+            Expr::Macro(call) if call.mac.path.is_ident("stringify") => Some(call.mac.tokens.to_string()),
             Expr::Macro(call) if call.mac.path.is_ident("format") && depth < DEPTH_MAX => {
                 self.formatted(file, &arguments(&call.mac)?, depth + 1)
             }
@@ -442,7 +443,8 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn below(package: usize, packages: &[Package]) -> Vec<usize> {
+/// Returns the packages that one depends on by path, transitively.
+pub(super) fn below(package: usize, packages: &[Package]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     let mut open = vec![package];
     while let Some(at) = open.pop() {

@@ -407,3 +407,137 @@ fn registries_put_their_prefix_before_names_and_families_have_the_labels_of_thei
         [("shop_http_jobs_total", labels), ("shop_up", Some(vec![])), ("db_size", Some(vec![]))]
     );
 }
+
+fn names(code: &str) -> Vec<String> {
+    definitions(code).into_iter().map(|definition| definition.name).collect()
+}
+
+/// Returns name, line and labels of what a file defines, in order.
+fn told(code: &str) -> Vec<(String, u32, Option<Vec<String>>)> {
+    definitions(code).into_iter().map(|d| (d.name, d.line, d.labels)).collect()
+}
+
+#[test]
+fn what_a_macro_of_the_code_makes_is_defined_where_it_is_called() {
+    let code = r#"
+        macro_rules! count {
+            ($name:expr, $help:literal $(, $label:expr)* $(,)?) => {
+                counter($name, $help, &[$($label),*])
+            };
+        }
+        const PREFIX: &str = "shop_";
+        fn f() {
+            count!("a_total", "h");
+            count!("b_total", "h", "x", "y",);
+            let both = (count!(concat!("c", "_total"), "h"), 1);
+        }
+        static D: Counter = count!(format!("{PREFIX}d_total"), "h", "z");
+    "#;
+    let labels = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    assert_eq!(
+        told(code),
+        [
+            ("a_total".to_owned(), 9, labels(&[])),
+            ("b_total".to_owned(), 10, labels(&["x", "y"])),
+            ("c_total".to_owned(), 11, labels(&[])),
+            ("shop_d_total".to_owned(), 13, labels(&["z"])),
+        ]
+    );
+}
+
+#[test]
+fn a_macro_that_makes_items_from_a_list_defines_each() {
+    let code = r#"
+        macro_rules! metrics {
+            ($($(#[$meta:meta])* $vis:vis $kind:ident $name:ident: $help:literal [$($label:ident),*];)*) => {
+                $(
+                    $(#[$meta])*
+                    $vis static $name: LazyLock<Metric> = LazyLock::new(|| {
+                        $kind(concat!("app_", stringify!($name)), $help, &[$(stringify!($label)),*])
+                    });
+                )*
+            };
+        }
+        metrics! {
+            /// Counts.
+            pub counter requests_total: "Requests." [method, path];
+            gauge queue: "Jobs waiting." [];
+        }
+    "#;
+    let found = definitions(code);
+    let told: Vec<_> =
+        found.iter().map(|d| (d.name.as_str(), d.kind, d.line, d.labels.clone().unwrap())).collect();
+    let labels = vec!["method".to_owned(), "path".to_owned()];
+    assert_eq!(
+        told,
+        [
+            ("app_requests_total", MetricType::Counter, 14, labels),
+            ("app_queue", MetricType::Gauge, 15, Vec::new())
+        ]
+    );
+    assert_eq!(found[1].help.as_deref(), Some("Jobs waiting."));
+}
+
+#[test]
+fn macros_call_macros_choose_their_rule_and_shadow_those_of_libraries() {
+    let code = r#"
+        macro_rules! inner { ($kind:ident, $n:expr) => { $kind($n, "h") } }
+        macro_rules! outer {
+            (counter $n:expr) => { inner!(counter, concat!($n, "_total")) };
+            ($kind:ident $n:expr; $($rest:tt)*) => { inner!($kind, $n); outer!($($rest)*); };
+            () => {};
+        }
+        // As `metrics` has one, but not that one.
+        macro_rules! gauge { ($n:ident) => { register_gauge!(stringify!($n), "h").unwrap() } }
+        fn f() {
+            outer!(counter "a");
+            outer!(gauge "b"; histogram "c";);
+            gauge!(d);
+        }
+    "#;
+    assert_eq!(names(code), ["a_total", "b", "c", "d"]);
+}
+
+#[test]
+fn a_macro_of_another_file_or_package_is_known_and_the_nearest_wins() {
+    let found = scan_files(&[
+        ("base/Cargo.toml", "[package]\nname = \"base\"\n"),
+        (
+            "base/src/lib.rs",
+            "#[macro_export] macro_rules! m { ($n:literal) => { counter(concat!(\"base_\", $n), \"h\") } }\n\
+             #[macro_export] macro_rules! n { ($n:literal) => { $crate::counter($n, \"h\") } }",
+        ),
+        ("app/Cargo.toml", "[package]\nname = \"app\"\n[dependencies]\nbase = { path = \"../base\" }\n"),
+        ("app/src/macros.rs", "macro_rules! m { ($n:literal) => { counter(concat!(\"app_\", $n), \"h\") } }"),
+        ("app/src/main.rs", "fn main() {\n    m!(\"a\");\n    base::n!(\"b\");\n}"),
+        ("other/Cargo.toml", "[package]\nname = \"other\"\n"),
+        ("other/src/lib.rs", "fn f() { n!(\"c\"); m!(\"d\"); }"),
+    ]);
+    let told: Vec<_> = found
+        .definitions
+        .iter()
+        .map(|d| (d.name.as_str(), d.file.as_str(), d.package.as_str(), d.line))
+        .collect();
+    assert_eq!(told, [("app_a", "app/src/main.rs", "app", 2), ("b", "app/src/main.rs", "app", 3)]);
+}
+
+#[test]
+fn what_does_not_match_a_macro_is_read_as_its_arguments() {
+    let code = r#"
+        macro_rules! wrap { (only $n:literal) => { () } }
+        fn f() { wrap!(counter("a", "h")); wrap!(only "b"); }
+    "#;
+    assert_eq!(names(code), ["a"]);
+}
+
+#[test]
+fn a_macro_without_end_ends() {
+    let code = r#"
+        macro_rules! again { ($($t:tt)*) => { again!($($t)* $($t)*) } }
+        macro_rules! deeper { ($($t:tt)*) => { deeper!(($($t)*)) } }
+        macro_rules! empty { ($($($t:tt)?)*) => { counter("no", "h"); } }
+        macro_rules! bad { ($n:expr) => { $($n)* }; ($($n:expr)*) => { $n } }
+        fn f() { again!(x y z); deeper!(x); empty!(a b); bad!(1); bad!(); counter("real", "h"); }
+    "#;
+    assert_eq!(names(code).last().map(String::as_str), Some("real"));
+}
