@@ -84,6 +84,7 @@ pub fn build(inputs: &FlowInputs<'_>) -> Graph {
     builder.add_exposure();
     builder.add_delivery();
     builder.graph.settle();
+    crate::questions::mark(&mut builder.graph);
     builder.graph
 }
 

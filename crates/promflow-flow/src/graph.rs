@@ -296,6 +296,8 @@ pub struct DefinitionFacts {
     pub samples_per_second: Option<f64>,
     /// How many series it has, when a server answered.
     pub series: Option<u64>,
+    /// Whether it stands for a line of code and no rule or dashboard reads it.
+    pub is_unread: bool,
 }
 
 /// What is known of a target.
@@ -347,6 +349,8 @@ pub struct RuleFacts {
     pub for_ms: i64,
     /// How long an alert goes on firing, in milliseconds.
     pub keep_firing_for_ms: i64,
+    /// Whether it is an alert whose expression can return nothing.
+    pub cannot_fire: bool,
     /// Where an alert is, when a server answered.
     pub alert_state: Option<AlertState>,
     /// How many alerts are pending or firing.

@@ -21,7 +21,7 @@ pub use feeds::{Feeds, feeds};
 pub use missing::{Missing, MissingName, Reader, missing};
 pub use place::Place;
 pub use prune::{Cause, DeadAlert, Drop, NoHelp, Prune, Unread, prune};
-pub(crate) use prune::{code_facts, dead_alerts, has_no_help, unread_ids};
+pub(crate) use prune::{code_facts, has_no_help, mark};
 pub use tree::Branch;
 pub use ways::Ways;
 

@@ -135,8 +135,6 @@ struct Facts<'a> {
     graph: &'a Graph,
     /// Nodes at which something is wrong or fires: these are folded last.
     notable: BTreeSet<&'a str>,
-    /// The families that a rule reads.
-    read: BTreeSet<&'a str>,
     /// The names of the routes that each alert takes.
     routes: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
@@ -149,14 +147,6 @@ impl<'a> Facts<'a> {
         }
         let is_notable = |node: &&Node| tone(node) >= Tone::Warning;
         notable.extend(graph.nodes.iter().filter(is_notable).map(|node| node.id.as_str()));
-        let rules: BTreeSet<&str> = graph
-            .nodes
-            .iter()
-            .filter(|node| matches!(node.kind, NodeKind::Recording | NodeKind::Alert))
-            .map(|node| node.id.as_str())
-            .collect();
-        let into_rules = graph.edges.iter().filter(|edge| rules.contains(edge.to.as_str()));
-        let read = into_rules.flat_map(|edge| edge.metrics.iter().map(String::as_str)).collect();
         let names: BTreeMap<&str, &str> = graph
             .nodes
             .iter()
@@ -169,7 +159,7 @@ impl<'a> Facts<'a> {
                 routes.entry(&edge.from).or_default().insert(name);
             }
         }
-        Self { graph, notable, read, routes }
+        Self { graph, notable, routes }
     }
 
     /// Returns the job of each target.

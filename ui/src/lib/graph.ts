@@ -49,6 +49,8 @@ export interface Node {
   library?: string;
   package?: string;
   existence?: "code" | "nowhere" | "unjudged" | "wildcard";
+  /** Whether no rule or dashboard reads a metric of the code. */
+  unread?: boolean;
   series?: number;
   samplesPerSecond?: number;
   path?: string;
@@ -70,6 +72,8 @@ export interface Node {
   forMs?: number;
   keepFiringForMs?: number;
   severity?: string;
+  /** Whether an alert's expression can return nothing. */
+  cannotFire?: boolean;
   state?: "inactive" | "pending" | "firing";
   active?: number;
   lastFiredMs?: number;
@@ -143,8 +147,6 @@ export class Graph {
   readonly into = new Map<string, number[]>();
   /** The job node of each target. */
   readonly jobOf = new Map<string, string>();
-  /** The families that a rule or a dashboard reads. */
-  readonly read = new Set<string>();
   /** Names the structure: as long as it is the same, nothing has to move. */
   readonly signature: string;
 
@@ -159,9 +161,6 @@ export class Graph {
     data.edges.forEach((edge, index) => {
       push(this.out, edge.from, index);
       push(this.into, edge.to, index);
-      if (edge.difference === "removed") return;
-      const reader = this.byId.get(edge.to);
-      if (reader && (isRule(reader) || reader.kind === "dashboard")) edge.metrics.forEach((name) => this.read.add(name));
     });
     const edges = data.edges.map((edge) => `${edge.from}\t${edge.to}\t${edge.via}\t${edge.function ?? ""}\t${edge.difference ?? ""}`);
     this.signature = `${data.nodes.map((node) => `${node.id}\t${node.difference ?? ""}`).join("\n")}\n\n${edges.join("\n")}`;

@@ -136,17 +136,14 @@ const PREDICATES: Record<string, (matches: (text: string) => boolean, graph: Gra
 
 /** What a node can be said to be. */
 const IS: [string, (node: Node, graph: Graph) => boolean][] = [
-  ["unread", (node, graph) => node.existence === "code" && !graph.read.has(node.name)],
+  ["unread", (node) => node.unread === true],
   ["missing", (node) => node.existence === "nowhere"],
   ["nohelp", (node) => node.existence === "code" && !node.help],
   ["firing", (node) => node.state === "firing"],
   ["failing", (node) => node.healthy === false || (node.failed ?? 0) > 0],
   ["broken", (node, graph) => edgesOf(graph, node).some((edge) => isBroken(edge.state))],
   ["unroutable", (node, graph) => node.kind === "alert" && !(graph.out.get(node.id) ?? []).some((at) => isTold(graph, at))],
-  [
-    "mute",
-    (node, graph) => node.kind === "alert" && (graph.into.get(node.id) ?? []).some((at) => isBroken(graph.edges[at].state)),
-  ],
+  ["mute", (node) => node.cannotFire === true],
 ];
 
 /** Says whether an edge leads to a route or a receiver: somebody is told. */

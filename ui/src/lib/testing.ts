@@ -36,7 +36,7 @@ export function small(): FlowData {
     nodes: [
       node({ kind: "definition", name: "http_requests_total", existence: "code", package: "app", help: "Requests.", labelNames: ["status"] }),
       node({ kind: "definition", name: "queue_size", existence: "code", package: "app" }),
-      node({ kind: "definition", name: "unused_total", existence: "code", package: "app", help: "Nothing." }),
+      node({ kind: "definition", name: "unused_total", existence: "code", package: "app", help: "Nothing.", unread: true }),
       node({ kind: "definition", name: "http_request_total", existence: "nowhere" }),
       node({ kind: "endpoint", name: "app", package: "app" }),
       node({ kind: "job", name: "backend", targets: 1, targetsUp: 1 }),
@@ -44,7 +44,7 @@ export function small(): FlowData {
       node({ kind: "recording", name: "job:http_requests:rate5m", group: "http", expr: "rate(http_requests_total[5m])", healthy: true }),
       node({ kind: "alert", name: "HttpHigh", group: "http", labels: { severity: "critical", team: "web" }, severity: "critical", state: "firing" }),
       node({ kind: "alert", name: "QueueLong", group: "queue", labels: { severity: "warning" }, severity: "warning", state: "inactive" }),
-      node({ kind: "alert", name: "Misspelt", group: "http", labels: { severity: "critical" }, severity: "critical" }),
+      node({ kind: "alert", name: "Misspelt", group: "http", labels: { severity: "critical" }, severity: "critical", cannotFire: true }),
       node({ kind: "route", name: "default route", id: "route:/" }),
       node({ kind: "receiver", name: "pager" }),
       node({ kind: "runbook", name: "HttpHigh.md", url: "https://x.invalid/HttpHigh.md" }),

@@ -105,7 +105,7 @@ function viewAt(
     if (options.only ? !options.only.has(node.id) : !options.sinks && isSink(node)) continue;
     const job = graph.jobOf.get(node.id);
     const drawn = (job === undefined ? undefined : graph.node(job)) ?? node;
-    let id = foldId(graph, drawn, level, wrong, options.kept) ?? drawn.id;
+    let id = foldId(drawn, level, wrong, options.kept) ?? drawn.id;
     if (options.opened.has(id)) id = drawn.id;
     foldOf.set(node.id, id);
     // A job that was not selected itself is drawn for its targets, and is where its edges lead.
@@ -177,7 +177,6 @@ function joined(graph: Graph, placeOf: Map<string, number>): ViewEdge[] {
 
 /** Returns the fold that a node belongs to at a step, first what nobody reads, last what is wrong. */
 function foldId(
-  graph: Graph,
   node: Node,
   level: number,
   wrong: ReadonlySet<string>,
@@ -187,7 +186,7 @@ function foldId(
   const mark = tone(node) === "bad" ? "!" : tone(node) === "warning" ? "?" : "";
   switch (node.kind) {
     case "definition":
-      return foldOfDefinition(graph, node, level);
+      return foldOfDefinition(node, level);
     case "recording":
       if (level < 2) return undefined;
       if (level <= 4) return `fold:recordings/${node.group ?? ""}`;
@@ -215,7 +214,7 @@ function foldId(
   }
 }
 
-function foldOfDefinition(graph: Graph, node: Node, level: number): string | undefined {
+function foldOfDefinition(node: Node, level: number): string | undefined {
   switch (node.existence) {
     case "nowhere":
     case "unjudged":
@@ -226,6 +225,6 @@ function foldOfDefinition(graph: Graph, node: Node, level: number): string | und
     default:
       if (level >= 6) return "fold:metrics";
       if (level >= 3) return `fold:metrics/${node.package ?? ""}`;
-      return level >= 1 && !graph.read.has(node.name) ? `fold:unread/${node.package ?? ""}` : undefined;
+      return level >= 1 && node.unread ? `fold:unread/${node.package ?? ""}` : undefined;
   }
 }

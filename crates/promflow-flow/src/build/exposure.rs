@@ -46,7 +46,14 @@ impl Builder<'_> {
     fn add_endpoints(&mut self, job: usize) {
         let Some(scan) = self.inputs.source else { return };
         for package in self.jobs[job].packages.clone() {
-            let endpoint = self.endpoint(job, &package, Some(&package));
+            // A program and its workers are one package, and each has an endpoint.
+            let is_one_of_many =
+                self.jobs.iter().filter(|other| other.packages.contains(&package)).count() > 1;
+            let name = match is_one_of_many {
+                true => format!("{package} ({})", self.jobs[job].config.job_name),
+                false => package.clone(),
+            };
+            let endpoint = self.endpoint(job, &name, Some(&package));
             let closure = scan.closure(&package);
             let mut libraries: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
             let mut shown = BTreeSet::new();

@@ -52,6 +52,7 @@ impl<'a> Builder<'a> {
             annotations: annotations.map(|text| (text.name.clone(), text.value.text.clone())).collect(),
             for_ms: rule.for_ms,
             keep_firing_for_ms: rule.keep_firing_for_ms,
+            cannot_fire: false,
             alert_state: live.and_then(|live| live.state),
             active: live.filter(|live| live.state.is_some()).map(|live| live.active),
             last_fired_ms: live.and_then(|live| live.last_fired_ms),

@@ -133,7 +133,9 @@ fn facts_that_differ(was: &Node, is: &Node) -> Vec<Change> {
         _ => serde_json::Map::new(),
     };
     let (old, new) = (fields(was), fields(is));
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).filter(|name| *name != "line").collect();
+    // A place moves when nothing else does, and what follows from edges is told by the edges that changed.
+    let is_own = |name: &&String| !matches!(name.as_str(), "line" | "unread" | "cannotFire");
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).filter(is_own).collect();
     let value = |fields: &serde_json::Map<String, Value>, name: &str| {
         fields.get(name).cloned().unwrap_or(Value::Null)
     };

@@ -162,8 +162,18 @@ pub(crate) fn has_no_help(facts: &DefinitionFacts) -> bool {
 }
 
 /// Returns the ids of the definitions that no rule and no dashboard reads.
-pub(crate) fn unread_ids(ways: &Ways<'_>) -> BTreeSet<String> {
-    unread_definitions(ways).into_iter().map(|metric| metric.id).collect()
+/// Marks what is read by nobody and what cannot fire, once the graph is whole: of a part of it neither can be told.
+pub(crate) fn mark(graph: &mut Graph) {
+    let ways = Ways::of(graph);
+    let unread: BTreeSet<String> = unread_definitions(&ways).into_iter().map(|metric| metric.id).collect();
+    let dead: BTreeSet<String> = dead_alerts(&ways).into_iter().map(|alert| alert.id).collect();
+    for node in &mut graph.nodes {
+        match &mut node.details {
+            Details::Definition(facts) => facts.is_unread = unread.contains(&node.id),
+            Details::Rule(facts) => facts.cannot_fire = dead.contains(&node.id),
+            _ => {}
+        }
+    }
 }
 
 /// Says whether a wildcard asks for some names and not for all of them: to count all series is not to read them.
@@ -314,7 +324,7 @@ fn drop_block(metrics: &[&Unread]) -> String {
 }
 
 /// Finds the alerts that cannot fire.
-pub(crate) fn dead_alerts(ways: &Ways<'_>) -> Vec<DeadAlert> {
+fn dead_alerts(ways: &Ways<'_>) -> Vec<DeadAlert> {
     let graph = ways.graph();
     let mut into: BTreeMap<&str, Vec<&Edge>> = BTreeMap::new();
     for edge in &graph.edges {

@@ -71,6 +71,10 @@ struct JsonFacts<'a> {
     package: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     existence: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unread: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cannot_fire: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     series: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -232,6 +236,7 @@ fn facts(details: &Details) -> JsonFacts<'_> {
                 Existence::Unjudged => "unjudged",
                 Existence::Wildcard => "wildcard",
             }),
+            unread: d.is_unread,
             series: d.series,
             samples_per_second: d.samples_per_second,
             ..none
@@ -271,6 +276,7 @@ fn facts(details: &Details) -> JsonFacts<'_> {
             keep_firing_for_ms: Some(r.keep_firing_for_ms).filter(|ms| *ms > 0),
             severity: filled(r.severity()),
             state: r.alert_state.map(|state| state.as_str()),
+            cannot_fire: r.cannot_fire,
             active: r.active,
             last_fired_ms: r.last_fired_ms,
             healthy: r.healthy,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::SelectError;
 use crate::graph::{AlertState, DefinitionFacts, Details, Existence, Graph, Lane, Node, NodeKind, State};
-use crate::questions::{Ways, code_facts, dead_alerts, has_no_help, unread_ids};
+use crate::questions::{Ways, code_facts, has_no_help};
 
 /// What may stand before a colon, beside the names of labels.
 pub(super) const KEYS: [&str; 16] = [
@@ -108,8 +108,8 @@ fn by_word(ways: &Ways<'_>, pattern: &str) -> BTreeSet<String> {
     };
     for word in IS.into_iter().filter(|word| is_like(word, pattern)) {
         found.extend(match word {
-            "unread" => unread_ids(ways),
-            "mute" => dead_alerts(ways).into_iter().map(|alert| alert.id).collect(),
+            "unread" => ids(&|node| matches!(&node.details, Details::Definition(facts) if facts.is_unread)),
+            "mute" => ids(&|node| matches!(&node.details, Details::Rule(facts) if facts.cannot_fire)),
             "missing" => ids(&|node| existence(node) == Some(Existence::Nowhere)),
             "nohelp" => ids(&|node| code_facts(node).is_some_and(has_no_help)),
             "unroutable" => {

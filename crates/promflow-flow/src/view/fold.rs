@@ -43,7 +43,7 @@ impl Facts<'_> {
         match facts.existence {
             Existence::Code if level >= 6 => Some("fold:metrics".to_owned()),
             Existence::Code if level >= 3 => Some(format!("fold:metrics/{}", facts.package)),
-            Existence::Code if level >= 1 && !self.read.contains(node.name.as_str()) => {
+            Existence::Code if level >= 1 && facts.is_unread => {
                 Some(format!("fold:unread/{}", facts.package))
             }
             Existence::Nowhere | Existence::Unjudged if level >= 6 => Some("fold:names".to_owned()),
