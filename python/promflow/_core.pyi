@@ -39,6 +39,7 @@ class Metric:
     def labels(self: _M, *labelvalues: Any, **labelkwargs: Any) -> _M: ...
     def _remove(self, labelvalues: tuple[str, ...]) -> None: ...
     def _sync(self) -> dict[tuple[str, ...], Any]: ...
+    def _hand_out(self) -> dict[tuple[str, ...], Any]: ...
     def _from_python(self) -> None: ...
     def _cell(self, word: int) -> Value: ...
     def _native_samples(self, created: bool) -> list[tuple[str, dict[str, str], float, Any]]: ...
@@ -149,13 +150,13 @@ class Requests:
 
     def __init__(
         self,
-        methods: dict[str, str],
         other_method: str,
-        running: dict[str, Gauge],
         find_running: Callable[[str, MutableMapping[str, Any], str], Gauge],
         ended: Callable[[Request, MutableMapping[str, Any], str, str, int, float], None],
         *,
+        running_by_method: bool,
         until_head: bool,
+        with_sizes: bool,
         receive: Callable[[Request, _Receive], Awaitable[_Message]],
         send_part: Callable[[Request, _Send, _Message], Awaitable[None]],
         send_last: Callable[[Request, _Send, _Message], Awaitable[None]],

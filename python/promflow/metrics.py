@@ -173,7 +173,7 @@ class MetricWrapperBase(_core.Metric):
 
     @property
     def _metrics(self) -> dict[tuple[str, ...], Any]:
-        return self._sync()
+        return self._hand_out()
 
     def _get_metric(self) -> Metric:
         return Metric(self._name, self._documentation, self._type, self._unit)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{iter, mem, ptr, slice};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyImportError, PyRuntimeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -36,6 +36,18 @@ const PLACES: usize = 4;
 const NAME: &CStr = c"labels";
 const DOC: &CStr =
     c"labels($self, /, *labelvalues, **labelkwargs)\n--\n\nFinds or makes the child of label values.";
+
+/// Refuses interpreters beside the main one: classes and what is remembered belong to one.
+pub(crate) fn check_interpreter() -> PyResult<()> {
+    // SAFETY: a module is imported with the interpreter's lock held.
+    let number = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    match number {
+        0 => Ok(()),
+        _ => Err(PyImportError::new_err(
+            "promflow works in the main interpreter alone; under mod_wsgi, set WSGIApplicationGroup %{GLOBAL}",
+        )),
+    }
+}
 
 /// Makes `labels` a method of the class of metrics.
 pub(crate) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
@@ -74,12 +86,14 @@ unsafe extern "C" fn labels(
     {
         return child.into_ptr();
     }
-    let found = catch_unwind(AssertUnwindSafe(|| {
-        Python::attach(|_| metric.get().state()?.labels(&metric, call).map(Bound::into_ptr))
-    }));
-    found.unwrap_or_else(|_| Err(PyRuntimeError::new_err("labels() failed"))).unwrap_or_else(|error| {
-        error.restore(metric.py());
-        ptr::null_mut()
+    let look_up = || metric.get().state()?.labels(&metric, call).map(Bound::into_ptr);
+    // What is dropped within is dropped at once, and not put off, as PyO3 knows that the lock is held.
+    Python::attach(|py| {
+        let found = catch_unwind(AssertUnwindSafe(look_up));
+        found.unwrap_or_else(|_| Err(PyRuntimeError::new_err("labels() failed"))).unwrap_or_else(|error| {
+            error.restore(py);
+            ptr::null_mut()
+        })
     })
 }
 
@@ -205,6 +219,13 @@ impl Known {
         let mut values = [const { None }; VALUES_MAX];
         for (known, value) in values.iter_mut().zip(call.values) {
             *known = Some(value.cast_exact::<PyString>().ok()?.to_owned().unbind());
+        }
+        // A subclass of `str` could hash and compare as it likes.
+        if call
+            .names
+            .is_some_and(|names| !names.iter_borrowed().all(|name| name.is_exact_instance_of::<PyString>()))
+        {
+            return None;
         }
         let names = call.names.map(|names| names.to_owned().unbind());
         Some(Self { hash, names, values, child: child.clone().unbind() })

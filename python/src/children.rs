@@ -26,9 +26,11 @@ thread_local! {
     static EXPECTED: RefCell<Option<(Arc<Family>, Arc<Series>)>> = const { RefCell::new(None) };
 }
 
-/// Takes the family and series of the child that is being made, if it is one of that name.
-pub(crate) fn take_expected(name: &str) -> Option<(Arc<Family>, Arc<Series>)> {
-    EXPECTED.take().filter(|(family, _)| family.desc.name == name)
+/// Takes the family and series of the child that is being made, if it has these label values: a class may have named
+/// itself as it likes.
+pub(crate) fn take_expected(values: &Bound<'_, PyTuple>) -> PyResult<Option<(Arc<Family>, Arc<Series>)>> {
+    let key = pack(values)?;
+    Ok(EXPECTED.take().filter(|(_, series)| *series.key == *key))
 }
 
 impl Children {
@@ -44,7 +46,7 @@ impl Children {
         Ok(())
     }
 
-    /// Forgets what the collector cannot clear by itself.
+    /// Forgets the calls: the collector cannot clear them by itself, nor does who changes the children know of them.
     pub(crate) fn clear(&self, py: Python<'_>) {
         drop(self.calls.take(py));
     }
@@ -87,13 +89,13 @@ impl State {
         let key = pack(&values)?;
         loop {
             let series = self.family.series(&key, now(py)?);
-            let child = self.child(parent, &values, series)?;
+            let child = self.child(parent, &values, series.clone())?;
             pass_warning_on(py)?;
-            let is_on_page = match child.cast::<Metric>() {
-                Ok(metric) => self.family.holds(metric.get().state()?.series()?),
-                Err(_) => true,
+            let counts_in_it = match child.cast::<Metric>() {
+                Ok(metric) => Arc::ptr_eq(metric.get().state()?.series()?, &series),
+                Err(_) => false,
             };
-            if is_on_page {
+            if !counts_in_it || (series.is_alive() && self.family.holds(&series)) {
                 return Ok(child);
             }
             // Another thread removed it meanwhile.
@@ -157,9 +159,10 @@ impl State {
         kwargs.set_item("subsystem", &given.subsystem)?;
         kwargs.set_item("unit", &given.unit)?;
         kwargs.set_item("_labelvalues", values)?;
-        EXPECTED.set(Some((self.family.clone(), series)));
+        // An `__init__` may make children of its own.
+        let outer = EXPECTED.replace(Some((self.family.clone(), series)));
         let child = class.call((&given.original_name,), Some(&kwargs));
-        EXPECTED.set(None);
+        EXPECTED.set(outer);
         child
     }
 

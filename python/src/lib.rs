@@ -65,6 +65,7 @@ fn is_shared_open(path: std::path::PathBuf) -> bool {
 /// What `promflow` keeps in Rust.
 #[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    calls::check_interpreter()?;
     calls::install(&module.py().get_type::<metric::Metric>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("Metric", module.py().get_type::<metric::Metric>())?;

@@ -205,7 +205,7 @@ impl Metric {
         let desc = describe(&name, &documentation, &unit, &labelnames, &build)?;
         let expected = match labelvalues.is_empty() {
             true => None,
-            false => take_expected(&desc.name),
+            false => take_expected(&labelvalues)?,
         };
         let (family, series) = match expected {
             Some((family, series)) => (family, Some(series)),
@@ -255,11 +255,23 @@ impl Metric {
             for series in state.family.all() {
                 let values = PyTuple::new(py, key::unpack(&series.key).collect::<Vec<_>>())?;
                 if !by_values.contains(&values)? {
-                    state.child(slf, &values, series)?;
+                    state.child(slf, &values, series.clone())?;
+                    if !series.is_alive() {
+                        children.forget(&values)?;
+                    }
                 }
             }
         }
         Ok(by_values.clone())
+    }
+
+    /// Hands the children out, which their new owner may change.
+    fn _hand_out<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let children = Self::_sync(slf)?;
+        if let Some(own) = &slf.get().state()?.children {
+            own.clear(slf.py());
+        }
+        Ok(children)
     }
 
     /// Says that samples come from Python code.

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use pyo3::exceptions::PyAttributeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -81,6 +82,10 @@ impl Timer {
     /// Times each call of a function.
     fn __call__<'py>(slf: &Bound<'py, Self>, f: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("promflow.context_managers")?.getattr("_decorate_timed")?.call1((slf, f))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.timed.try_lock().map_or(Ok(()), |timed| visit.call(&timed.metric))
     }
 
     #[getter]

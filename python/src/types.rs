@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use promflow_registry::add_f64;
+use promflow_registry::{Cells, add_f64};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -228,18 +228,10 @@ impl Histogram {
         let metric = slf.as_super().get();
         let state = metric.state()?;
         let bounds = &*state.family.desc.bounds;
-        let bucket = match amount.is_nan() {
-            true => bounds.len(),
-            false => bucket_of(bounds, amount),
-        };
+        let bucket = bucket_of(bounds, amount);
         let word = HISTOGRAM_BUCKETS + bucket;
         match metric.direct() {
-            Some(cells) => {
-                add_f64(&cells.head()[HISTOGRAM_SUM], amount);
-                if bucket < bounds.len() {
-                    add_f64(cells.word(word), 1.0);
-                }
-            }
+            Some(cells) => observe_in(cells, bounds, amount),
             None => {
                 state.add(slf.py(), HISTOGRAM_SUM, amount)?;
                 if bucket < bounds.len() {
@@ -262,10 +254,22 @@ impl Histogram {
     }
 }
 
-/// Finds the first bucket whose bound is not below a value.
+/// Observes in the cells of a histogram.
+#[inline]
+pub(crate) fn observe_in(cells: &Cells, bounds: &[f64], amount: f64) {
+    let bucket = bucket_of(bounds, amount);
+    add_f64(&cells.head()[HISTOGRAM_SUM], amount);
+    if bucket < bounds.len() {
+        add_f64(cells.word(HISTOGRAM_BUCKETS + bucket), 1.0);
+    }
+}
+
+/// Finds the first bucket whose bound is not below a value; there is none for what is no number.
 #[inline]
 fn bucket_of(bounds: &[f64], value: f64) -> usize {
-    if bounds.len() <= LINEAR_SEARCH_MAX {
+    if value.is_nan() {
+        bounds.len()
+    } else if bounds.len() <= LINEAR_SEARCH_MAX {
         // Without a branch: where a value falls is what a branch predictor cannot know.
         bounds.iter().map(|bound| usize::from(*bound < value)).sum()
     } else {

@@ -1,5 +1,6 @@
 //! One number of a metric, as prometheus_client's `_value`, `_sum` and `_buckets` are.
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -33,6 +34,10 @@ impl Value {
 
     fn get(&self, py: Python<'_>) -> PyResult<f64> {
         self.metric.get().state()?.get(py, self.word)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.metric)
     }
 
     fn set_exemplar(&self, exemplar: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from promflow import CollectorRegistry, Counter, Gauge
+from promflow import CollectorRegistry, Counter, Gauge, Histogram
 
 NAMES = ("method", "path", "status")
 
@@ -178,3 +178,82 @@ def test_a_subclass_may_have_a_labels_of_its_own(registry):
 
     counter = Lower("c", "h", ("x",), registry=registry)
     assert again(lambda: counter.labels("A")) is again(lambda: counter.labels("a"))
+
+
+def test_children_of_a_class_that_names_itself_count_where_it_says(registry):
+    class Renamed(Counter):
+        def __init__(self, name, documentation, *arguments, **keywords):
+            Counter.__init__(self, f"app_{name}", documentation, *arguments, **keywords)
+
+    counter = Renamed("c", "h", ("x",), registry=registry)
+    again(lambda: counter.labels("1")).inc(2)
+    assert registry.get_sample_value("app_c_total", {"x": "1"}) == 2
+
+
+def test_a_class_may_make_children_while_it_is_made(registry):
+    other = Counter("other", "h", ("x",), registry=registry)
+
+    class Twice(Counter):
+        def __init__(self, *arguments, **keywords):
+            other.labels("made").inc()
+            Counter.__init__(self, *arguments, **keywords)
+
+    counter = Twice("c", "h", ("x",), registry=registry)
+    again(lambda: counter.labels("1")).inc(2)
+    assert registry.get_sample_value("c_total", {"x": "1"}) == 2
+    assert registry.get_sample_value("other_total", {"x": "made"}) == 2
+
+
+def test_children_that_an_application_forgets_are_found_and_shown_again(registry):
+    counter = Counter("c", "h", ("x",), registry=registry)
+    old = again(lambda: counter.labels("1"))
+    old.inc(3)
+    counter._metrics.clear()
+    assert again(lambda: counter.labels("1")) is not old
+    counter.labels("1").inc()
+    assert registry.get_sample_value("c_total", {"x": "1"}) == 4
+
+
+def test_names_that_are_no_plain_strings_are_not_remembered(registry):
+    class Liar(str):
+        def __eq__(self, other):
+            return True
+
+        def __hash__(self):
+            return hash("x")
+
+    counter = Counter("c", "h", ("x",), registry=registry)
+    for _ in range(4):
+        counter.labels(**{Liar("zzz"): "1"})
+    for _ in range(2):
+        with pytest.raises(ValueError, match="Incorrect label names"):
+            counter.labels(zzz="1")
+
+
+def test_a_child_that_is_removed_while_it_is_made_is_made_again(registry):
+    class Removing(Counter):
+        armed = True
+
+        def __init__(self, *arguments, **keywords):
+            Counter.__init__(self, *arguments, **keywords)
+            if keywords.get("_labelvalues") and Removing.armed:
+                Removing.armed = False
+                keywords = {"x": "1"}
+                metrics[0].remove(*keywords.values())
+                metrics[0].labels("other")
+
+    metrics = []
+    metrics.append(Removing("c", "h", ("x",), registry=registry))
+    again(lambda: metrics[0].labels("1")).inc(2)
+    assert registry.get_sample_value("c_total", {"x": "1"}) == 2
+
+
+@pytest.mark.parametrize("make", [lambda h: h.labels("1").time(), lambda h: h.labels("1")._sum])
+def test_what_belongs_to_a_metric_keeps_it_alive_no_longer_than_it_is_used(make):
+    histogram = Histogram("h", "h", ("x",), registry=None)
+    histogram.labels("1").own = make(histogram)
+    gone = weakref.ref(histogram.labels("1"))
+    histogram.clear()
+    del histogram
+    gc.collect()
+    assert gone() is None

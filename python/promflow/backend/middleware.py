@@ -47,11 +47,6 @@ _SWITCHING_PROTOCOLS = 101
 # The router's own answers to a path that it does not know: nothing is found by asking again.
 _UNROUTED = frozenset((307, 404))
 
-# Clients may invent methods: others than these share one value.
-# Each stands for itself, so that there is one object of each.
-_METHODS = {
-    method: method for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
-}
 _METHODS_AT_ZERO = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # So many templates are told apart; only a `route` function of the application could return more.
 _TEMPLATES_MAX = 2000
@@ -241,8 +236,6 @@ class _Recorder:
         exemplar: Exemplar | None,
         until_head: bool,
     ) -> None:
-        # The gauges of requests under way by method, where nothing else is in their labels.
-        self._running: dict[str, Any] = {}
         self._families = families
         self._registry = registry
         self._exemplar = exemplar
@@ -254,7 +247,6 @@ class _Recorder:
         self._series: dict[tuple[str | None, str, int, str], _Series] = {}
         self._routes: set[str] = set()
         labels = families.in_progress.labels
-        self._is_running_by_method = ROUTE not in labels and SCHEME not in labels
         self._is_running_by_route = ROUTE in labels
         self._has_scheme = any(SCHEME in duration.labels for duration in families.durations)
         # Route, method and status say all, and one counter and one histogram count it.
@@ -262,12 +254,12 @@ class _Recorder:
             self._has_scheme or route_of or exemplar or families.response_size or len(families.durations) > 1
         )
         self.requests = _core.Requests(
-            _METHODS,
             families.style.other_method,
-            self._running,
             self._in_progress,
             self._ended,
+            running_by_method=ROUTE not in labels and SCHEME not in labels,
             until_head=until_head,
+            with_sizes=bool(families.response_size),
             receive=_receive,
             send_part=_send_part,
             send_last=_send_last,
@@ -281,10 +273,6 @@ class _Recorder:
         """Finds the gauge of requests under way."""
         if self._root_app is None:
             self._root_app = scope.get("app")
-        if self._is_running_by_method:
-            gauge = self._families.in_progress.resolve(Values(method, app=self._app_name))
-            self._running[method] = gauge
-            return gauge
         template = None
         if self._is_running_by_route:
             # The one case where the route is needed before it is known.

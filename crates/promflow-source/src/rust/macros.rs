@@ -223,7 +223,8 @@ fn is_same(one: &TokenTree, other: &TokenTree) -> bool {
 /// Returns how many tokens a fragment takes; nothing when they do not begin with one.
 fn length_of(fragment: &str, tokens: &[TokenTree]) -> Option<usize> {
     match (fragment, tokens) {
-        ("vis", _) => parsed::<syn::Visibility>(tokens),
+        ("vis", [TokenTree::Ident(word), ..]) if word == "pub" => parsed::<syn::Visibility>(tokens),
+        ("vis", _) => Some(0),
         (_, []) => None,
         ("tt", _) | ("ident", [TokenTree::Ident(_), ..]) | ("literal", [TokenTree::Literal(_), ..]) => {
             Some(1)
@@ -281,7 +282,8 @@ fn parsed<T: Parse>(tokens: &[TokenTree]) -> Option<usize> {
     };
     let near = &tokens[..tokens.len().min(FRAGMENT_MAX)];
     let rest = rest.parse2(near.iter().cloned().collect()).ok()?;
-    Some(near.len() - rest.into_iter().count())
+    // What ends within tokens that are kept together is no fragment.
+    near.len().checked_sub(rest.into_iter().count()).filter(|length| *length > 0)
 }
 
 fn together(tokens: Vec<TokenTree>) -> TokenTree {

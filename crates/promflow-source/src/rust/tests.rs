@@ -541,3 +541,13 @@ fn a_macro_without_end_ends() {
     "#;
     assert_eq!(names(code).last().map(String::as_str), Some("real"));
 }
+
+#[test]
+fn an_expression_that_was_handed_on_is_no_path() {
+    let code = r#"
+        macro_rules! one { ($n:path) => { counter($n, "h") }; ($n:expr) => { gauge($n, "h") } }
+        macro_rules! all { ($($n:expr),*) => { $(one!($n);)* } }
+        fn f() { all!(concat!("a", "_total"), "b"); }
+    "#;
+    assert_eq!(names(code), ["a_total", "b"]);
+}
