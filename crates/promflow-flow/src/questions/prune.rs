@@ -161,7 +161,6 @@ pub(crate) fn has_no_help(facts: &DefinitionFacts) -> bool {
     facts.help.as_deref().unwrap_or("").trim().is_empty()
 }
 
-/// Returns the ids of the definitions that no rule and no dashboard reads.
 /// Marks what is read by nobody and what cannot fire, once the graph is whole: of a part of it neither can be told.
 pub(crate) fn mark(graph: &mut Graph) {
     let ways = Ways::of(graph);
